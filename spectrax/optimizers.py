@@ -1,0 +1,137 @@
+"""Optimizers as hashable functions `learning_rate -> optax.GradientTransformation`; the rate is traced, all else static.
+
+Any optax factory is one: `optax.adam`, or a function of yours. `batch` on an optimizer asks for minibatches.
+"""
+
+import difflib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import optax
+
+Schedule = Callable  # step -> factor on the learning rate
+
+
+@dataclass(frozen=True)
+class StepDecay:
+    """Learning-rate factor `factor ** floor(step / every)`: the authors' StepLR. Raises ValueError outside (0, 1]."""
+
+    every: int = 1
+    factor: float = 0.6
+
+    def __post_init__(self):
+        if self.every < 1 or not 0 < self.factor <= 1:
+            raise ValueError(f"every must be at least 1 and factor in (0, 1]; got {self.every} and {self.factor}.")
+
+    def __call__(self, step):
+        """Factor at a step (scalar)."""
+        return jnp.asarray(self.factor, jnp.float32) ** (step // self.every)
+
+
+@dataclass(frozen=True)
+class GD:
+    """Full-batch gradient descent, w <- w - learning_rate (g + weight_decay w); heavy-ball momentum without dampening."""
+
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    schedule: Schedule | None = None
+
+    def __post_init__(self):
+        _check_fraction("momentum", self.momentum)
+        _check_decay(self.weight_decay)
+
+    def __call__(self, learning_rate) -> optax.GradientTransformation:
+        """The optax transformation at one rate (scalar, traced or not)."""
+        step = optax.sgd(_scheduled(learning_rate, self.schedule), momentum=self.momentum or None)
+        return _decayed(step, self.weight_decay)
+
+
+@dataclass(frozen=True)
+class SGD(GD):
+    """Minibatch gradient descent: `batch` samples a step, order reshuffled (seeded) each epoch, a short rest dropped."""
+
+    batch: int = 100
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check_batch(self.batch)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba 2015) with bias correction; weight_decay is L2, added to the gradient, as in the papers.
+
+    `batch` None: full batch, first step learning_rate * g / (|g| + eps), nearly the sign of the gradient.
+    """
+
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    schedule: Schedule | None = None
+    batch: int | None = None
+
+    def __post_init__(self):
+        _check_fraction("b1", self.b1)
+        _check_fraction("b2", self.b2)
+        _check_decay(self.weight_decay)
+        if not self.eps >= 0:
+            raise ValueError(f"eps must not be negative; got {self.eps}.")
+        if self.batch is not None:
+            _check_batch(self.batch)
+
+    def __call__(self, learning_rate) -> optax.GradientTransformation:
+        """The optax transformation at one rate (scalar, traced or not)."""
+        rate = _scheduled(learning_rate, self.schedule)
+        return _decayed(optax.adam(rate, b1=self.b1, b2=self.b2, eps=self.eps), self.weight_decay)
+
+
+NAMED = {"gd": GD, "sgd": SGD, "adam": Adam}
+
+
+def named(name: str) -> Callable:
+    """The optimizer called `name`: gd, sgd, adam, or `module:attribute` of your own; ValueError names the nearest."""
+    if name in NAMED:
+        return NAMED[name]()
+    if ":" in name:
+        return attribute(name, "optimizer")
+    nearest = difflib.get_close_matches(name, NAMED, n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    raise ValueError(f"optimizer must be one of {', '.join(NAMED)} or module:attribute; got {name!r}.{hint}")
+
+
+def attribute(path: str, what: str) -> Callable:
+    """The callable at `module:attribute`; ValueError says which half is wrong. Only ever called on a user's own flag."""
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{what} must be an importable module:attribute; got {path!r} ({error}).") from error
+    if not callable(found):
+        raise ValueError(f"{what} must be callable; {path!r} is {type(found).__name__}.")
+    return found
+
+
+def _scheduled(learning_rate, schedule):
+    return learning_rate if schedule is None else lambda step: learning_rate * schedule(step)
+
+
+def _decayed(step, weight_decay):
+    return optax.chain(optax.add_decayed_weights(weight_decay), step) if weight_decay else step
+
+
+def _check_fraction(name, value):
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must lie in [0, 1); got {value}.")
+
+
+def _check_decay(value):
+    if not (value >= 0 and value < float("inf")):
+        raise ValueError(f"weight_decay must be finite and not negative; got {value}.")
+
+
+def _check_batch(batch):
+    if not isinstance(batch, int) or batch < 1:
+        raise ValueError(f"batch must be an integer of at least 1; got {batch!r}.")

@@ -1,0 +1,6 @@
+"""Tasks, one per file: `draw(key) -> Data(train, probe, test, directions)` and `loss(output, batch)`."""
+
+from spectrax.tasks.data import Batch, Data, mean_squared_error
+from spectrax.tasks.single_index import SingleIndex
+
+__all__ = ["Batch", "Data", "SingleIndex", "mean_squared_error"]

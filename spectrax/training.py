@@ -1,0 +1,164 @@
+"""One training run as a pure function: `advance(state, learning_rate, batch, steps, program=...)`.
+
+Rate and step count are traced and always cast (float32, int32), so one compilation per program serves all rates,
+replicates and capture gaps; chunks of a run are bitwise equal to the whole run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from spectrax.models.network import Network
+from spectrax.tasks.data import Batch, mean_squared_error
+
+Tree = Any
+
+
+class State(NamedTuple):
+    """Everything that a run needs to go on; a pytree.
+
+    step: int32 scalar. losses: float32 (L,), entry t the training loss (of the batch seen) at the weights of step t,
+    NaN where no step was taken from there. order: int32 (n,) sample order of the epoch, (0,) for full batch.
+    """
+
+    params: Tree
+    opt_state: Tree
+    rest: Tree
+    step: jax.Array
+    losses: jax.Array
+    key: jax.Array
+    order: jax.Array
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is compiled: network, optimizer factory and loss; `project` maps the weights after each step (a mask, a norm).
+
+    Hashable by its parts. The optimizer is any `learning_rate -> optax.GradientTransformation`; its attribute `batch`,
+    where it has one, asks for minibatches.
+    """
+
+    network: Network
+    optimizer: Callable[[Any], optax.GradientTransformation]
+    loss: Callable[[jax.Array, Batch], jax.Array] = mean_squared_error
+    project: Callable[[Tree], Tree] | None = None
+
+    @property
+    def batch(self) -> int | None:
+        """Minibatch size, None for full batch."""
+        return getattr(self.optimizer, "batch", None)
+
+
+def start(params: Tree, rest: Tree, *, program: Program, samples: int, trace: int, key: jax.Array) -> State:
+    """State at step 0. samples: n of the train set; trace: length L of the recorded losses; key: of the shuffling.
+
+    Raises ValueError where the minibatch is larger than the train set.
+    """
+    batch = program.batch
+    if batch is not None and batch > samples:
+        raise ValueError(f"batch must not exceed the number of samples; got {batch} of {samples}. Use full batch.")
+    opt_state = program.optimizer(jnp.float32(1.0)).init(params)
+    order = jnp.zeros(0 if batch is None else samples, jnp.int32)
+    return State(params, opt_state, rest, jnp.int32(0), jnp.full(trace, jnp.nan, jnp.float32), key, order)
+
+
+def advance(state: State, learning_rate, batch: Batch, steps, *, program: Program) -> State:
+    """The run `steps` steps later (any number, 0 included), at one scalar learning rate on one train set."""
+    return _advance(state, jnp.float32(learning_rate), batch, jnp.int32(steps), program=program)
+
+
+def advance_many(states: State, learning_rates, batch: Batch, steps, *, program: Program, devices=(), vectorised=False):
+    """Several runs on one train set, stacked along axis 0, each `steps` steps further.
+
+    Runs are mapped one after the other (`lax.map`), on several devices by `shard_map` around the map: bitwise equal to
+    single runs. vectorised: `vmap` instead, faster for small networks, equal only to rounding (Adam flips signs where
+    a gradient is near 0). Raises ValueError where the number of runs isn't a multiple of the number of devices.
+    """
+    rates = jnp.asarray(learning_rates, jnp.float32)
+    if devices and rates.size % len(devices):
+        raise ValueError(f"runs must fill the devices; got {rates.size} runs on {len(devices)} devices. Pad the last chunk.")
+    return _advance_many(states, rates, batch, jnp.int32(steps), program=program, devices=tuple(devices),
+                         vectorised=vectorised)
+
+
+def one_step(state: State, learning_rate, batch: Batch, *, program: Program) -> State:
+    """One optimizer step: exactly what plain optax does, with the loss recorded. Pure; call it under jit."""
+    batch, order = _minibatch(state, batch, program.batch)
+
+    def loss_of(params):
+        output, rest = program.network.apply(params, state.rest, batch.x)
+        return program.loss(output, batch), rest
+
+    (loss, rest), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+    update, opt_state = program.optimizer(learning_rate).update(gradient, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, update)
+    if program.project is not None:
+        params = program.project(params)
+    losses = state.losses.at[state.step].set(loss)
+    return State(params, opt_state, rest, state.step + 1, losses, state.key, order)
+
+
+def is_finite(state: State) -> jax.Array:
+    """Whether all weights and the recorded losses so far are finite. Scalar bool."""
+    taken = jnp.arange(state.losses.size) < state.step
+    weights = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params)]
+    return jnp.stack([*weights, jnp.isfinite(jnp.where(taken, state.losses, 0.0)).all()]).all()
+
+
+def check_rates(rates) -> tuple[float, ...]:
+    """The learning rates as floats; ValueError unless each is positive, finite, distinct and representable in float32."""
+    given = tuple(float(rate) for rate in rates)
+    if not given:
+        raise ValueError("learning rates must name at least one rate; got none.")
+    for rate in given:
+        if not (np.isfinite(rate) and rate > 0):
+            raise ValueError(f"a learning rate must be positive and finite; got {rate}. Remove it from the list.")
+        if not (rate < 3.4e38 and np.float32(rate) > 0):
+            raise ValueError(f"a learning rate must be a normal float32; got {rate}.")
+    if len(set(given)) < len(given):
+        raise ValueError(f"learning rates must be distinct; got {given}.")
+    return given
+
+
+def _loop(state, learning_rate, batch, steps, program):
+    return jax.lax.fori_loop(0, steps, lambda _, s: one_step(s, learning_rate, batch, program=program), state)
+
+
+@partial(jax.jit, static_argnames=("program",))
+def _advance(state, learning_rate, batch, steps, *, program):
+    return _loop(state, learning_rate, batch, steps, program)
+
+
+@partial(jax.jit, static_argnames=("program", "devices", "vectorised"))
+def _advance_many(states, rates, batch, steps, *, program, devices, vectorised):
+    def runs(states, rates, batch, steps):
+        def one(pair):
+            return _loop(pair[0], pair[1], batch, steps, program)
+
+        return jax.vmap(one)((states, rates)) if vectorised else jax.lax.map(one, (states, rates))
+
+    if not devices:
+        return runs(states, rates, batch, steps)
+    mesh = jax.sharding.Mesh(np.asarray(devices), ("runs",))
+    split, whole = jax.sharding.PartitionSpec("runs"), jax.sharding.PartitionSpec()
+    # the loops' trip count is the same on every device, but the type system can't know that the carry varies
+    return jax.shard_map(runs, mesh=mesh, in_specs=(split, split, whole, whole), out_specs=split, check_vma=False)(
+        states, rates, batch, steps)
+
+
+def _minibatch(state, batch, size):
+    if size is None:
+        return batch, state.order
+    samples = batch.x.shape[0]
+    per_epoch = samples // size
+    position = state.step % per_epoch
+    key = jax.random.fold_in(state.key, state.step // per_epoch)
+    order = jax.lax.cond(position == 0, lambda: jax.random.permutation(key, samples).astype(jnp.int32), lambda: state.order)
+    picked = jax.lax.dynamic_slice(order, (position * size,), (size,))
+    return jax.tree.map(lambda a: a[picked], batch), order
