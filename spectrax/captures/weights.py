@@ -1,0 +1,98 @@
+"""Captures of the weight matrices: spectra, vectors, overlaps, updates."""
+
+import numpy as np
+
+from spectrax.captures.moment import Capture
+from spectrax.spectrum import Spectrum, decompose
+
+
+def spectrum() -> Capture:
+    """Full float64 spectrum of W^T W (unnormalised, ascending), Frobenius norm squared, stable and effective rank."""
+
+    def measure(moment, view):
+        parts = moment.decomposition(view)
+        whole = Spectrum(parts.eigenvalues, view.shape)
+        return {"eigenvalues": parts.eigenvalues, "squared_norm": parts.eigenvalues.sum(),
+                "stable_rank": whole.stable_rank, "effective_rank": whole.effective_rank}
+
+    schema = {"eigenvalues": ("rank",), "squared_norm": (), "stable_rank": (), "effective_rank": ()}
+    return Capture("spectrum", schema, measure)
+
+
+def leading_vectors() -> Capture:
+    """The study's `leading` singular vectors, largest first, unit length, float32: left (row, vector), right (col, vector)."""
+
+    def measure(moment, view):
+        parts = moment.decomposition(view)
+        return {"left_vectors": parts.left.astype(np.float32), "right_vectors": parts.right.astype(np.float32)}
+
+    return Capture("leading_vectors", {"left_vectors": ("row", "vector"), "right_vectors": ("col", "vector")}, measure)
+
+
+def overlaps() -> Capture:
+    """Absolute overlaps of the leading vectors with known directions, each of shape (vector,), NaN where none fits.
+
+    teacher_overlap: right vectors with the task's "teacher"; readout_overlap and readout_sign_overlap: left vectors
+    with a/|a| and sgn(a)/sqrt h of the weight called `readout`, trained or frozen. Also, for the formula of the two
+    directions: `direction_gram` (direction, direction) = M^T M with M = W^T U, U an orthonormal basis of
+    span{sgn(a), a}, first column along sgn(a).
+    """
+
+    def measure(moment, view):
+        parts, (rows, cols) = moment.decomposition(view), view.shape
+        teacher = moment.data.directions.get("teacher")
+        readout = _readout(moment.state)
+        missing = np.full(parts.right.shape[1], np.nan)
+        found = {"teacher_overlap": missing, "readout_overlap": missing, "readout_sign_overlap": missing,
+                 "direction_gram": np.full((2, 2), np.nan)}
+        if teacher is not None and teacher.shape == (cols,):
+            found["teacher_overlap"] = np.abs(parts.right.T @ np.asarray(teacher, np.float64))
+        if readout is not None and readout.shape == (rows,):
+            sign = np.sign(readout) / np.linalg.norm(np.sign(readout))
+            found["readout_overlap"] = np.abs(parts.left.T @ (readout / np.linalg.norm(readout)))
+            found["readout_sign_overlap"] = np.abs(parts.left.T @ sign)
+            found["direction_gram"] = _gram(moment.matrix(view), sign, readout)
+        return found
+
+    schema = {"teacher_overlap": ("vector",), "readout_overlap": ("vector",), "readout_sign_overlap": ("vector",),
+              "direction_gram": ("direction", "direction_2")}
+    return Capture("overlaps", schema, measure)
+
+
+def update() -> Capture:
+    """The update M = W_{t+1} - W_t: its spectrum, norm and stable rank, and its squared overlaps with W_t.
+
+    update_eigenvalues (rank,) of M^T M ascending; update_left_overlap, update_right_overlap (vector, update_vector):
+    <u_i(W), u_j(M)>^2 and <v_i(W), v_j(M)>^2 of the leading vectors. float32 weights resolve an update only down to
+    6e-8 of the weight: below that M is rounding.
+    """
+
+    def measure(moment, view):
+        of_weights, change = moment.decomposition(view), moment.update(view)
+        parts = decompose(change, moment.leading)
+        whole = Spectrum(parts.eigenvalues, view.shape)
+        return {"update_eigenvalues": parts.eigenvalues, "update_norm": np.sqrt(parts.eigenvalues.sum()),
+                "update_stable_rank": whole.stable_rank,
+                "update_left_overlap": (of_weights.left.T @ parts.left) ** 2,
+                "update_right_overlap": (of_weights.right.T @ parts.right) ** 2}
+
+    schema = {"update_eigenvalues": ("rank",), "update_norm": (), "update_stable_rank": (),
+              "update_left_overlap": ("vector", "update_vector"), "update_right_overlap": ("vector", "update_vector")}
+    return Capture("update", schema, measure, uses_update=True)
+
+
+def _readout(state):
+    for tree in (state.params, state.rest):
+        if isinstance(tree, dict) and "readout" in tree and not isinstance(tree["readout"], dict):
+            vector = np.asarray(tree["readout"], np.float64)
+            return vector if vector.ndim == 1 and np.any(vector) else None
+    return None
+
+
+def _gram(weights, sign, readout):
+    rest = readout - sign * (sign @ readout)
+    norm = np.linalg.norm(rest)
+    # a Rademacher readout is its own sign: one direction, the second column of U is zero
+    second = rest / norm if norm > 1e-9 * np.linalg.norm(readout) else np.zeros_like(rest)
+    projected = weights.T @ np.stack([sign, second], axis=1)
+    return projected.T @ projected

@@ -1,0 +1,137 @@
+"""How well does a law describe a spectrum? Every distance beside what noise of this shape would give."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from spectrax.bulk_fit import fit_variance, isotropic_law
+from spectrax.distances import edge_error, sup_distance, wasserstein
+from spectrax.nulls import Null, Sample, null_of
+from spectrax.outliers import Outliers, find_outliers
+from spectrax.phase import Phase, phase_of
+from spectrax.spectrum import Spectrum
+from theory import SingularValues
+
+__all__ = ["Comparison", "Distance", "Distances", "compare", "edge_error", "sup_distance", "wasserstein"]
+
+_WORDS = {"eigenvalues": "eigenvalues", "singular_values": "singular values"}
+_REMEDY = {"eigenvalues": "spectrum.squared()", "singular_values": "spectrum.singular_values()"}
+
+
+@dataclass(frozen=True)
+class Distance:
+    """One distance beside its finite-size null: median, central 95 % band, p-value (1 + hits)/(1 + draws)."""
+
+    value: float
+    null_median: float
+    null_band: tuple[float, float]
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Distances:
+    """sup and Wasserstein (one-sided p-values), upper and lower edge in Tracy-Widom units (two-sided p-values)."""
+
+    sup: Distance
+    wasserstein: Distance
+    edge_upper: Distance
+    edge_lower: Distance
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A spectrum beside a law. `distances`, `outliers`, `phase` are computed when first asked for.
+
+    variance: that of one entry of W, fitted on the bulk; the law carries it where `fitted`, i.e. no law was given.
+    """
+
+    spectrum: Spectrum
+    law: Any
+    fitted: bool
+    variance: float
+
+    @cached_property
+    def null(self) -> Null:
+        """Distances of Gaussian matrices of the same shape, 200 draws, from their own (fitted or known) law.
+
+        Exact in law for a Marchenko-Pastur law; for another law with square-root edges the same order of magnitude,
+        since sup distance times n and edge fluctuations in Tracy-Widom units hardly depend on the bulk's form.
+        """
+        return null_of(self.spectrum.shape, fitted=self.fitted, kind=self.spectrum.kind)
+
+    @cached_property
+    def distances(self) -> Distances:
+        """Each distance between the whole spectrum (outliers and exact zeros included) and the law, with its null."""
+        values, zeros = self.spectrum.values, self.spectrum.zeros
+        upper, lower = edge_error(values, self.law, zeros)
+        null = self.null
+        return Distances(
+            sup=_beside(sup_distance(values, self.law, zeros), null.sup),
+            wasserstein=_beside(wasserstein(values, self.law, zeros), null.wasserstein),
+            edge_upper=_beside(upper, null.edge_upper, "both"),
+            edge_lower=_beside(lower, null.edge_lower, "both"),
+        )
+
+    @cached_property
+    def outliers(self) -> Outliers:
+        """Outliers of the bulk with fitted variance; see `outliers.find_outliers`."""
+        return find_outliers(self.spectrum)
+
+    @cached_property
+    def phase(self) -> Phase:
+        """Bulk, bulk + k spikes or heavy tail; see `phase.phase_of`."""
+        return phase_of(self.spectrum, outliers=self.outliers)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Histogram of the spectrum (density, light) with the law (thin dark line) and outliers (ticks); the figure.
+
+        ax: a matplotlib Axes to draw on, or None for a new figure. matplotlib is imported here and nowhere else.
+        """
+        if ax is None:
+            from matplotlib.figure import Figure
+
+            ax = Figure(figsize=(3.4, 2.6), layout="constrained").subplots()
+        values = self.spectrum.values
+        low, high = self.law.bands[0][0], self.law.bands[-1][1]
+        inside = values[(values >= low) & (values <= high)]
+        mass = inside.size / (values.size + self.spectrum.zeros)
+        heights, edges = np.histogram(inside, bins=max(10, int(values.size**0.5)), range=(low, high), density=True)
+        ax.stairs(heights * mass, edges, fill=True, color="#c9d4e3", label="spectrum")
+        x = low + (high - low) * (0.5 - 0.5 * np.cos(np.linspace(0.0, np.pi, 402)[1:-1]))
+        ax.plot(x, self.law.pdf(x), color="#1b2a41", linewidth=1.0, label="law")
+        ax.plot(self.outliers.values, np.zeros(self.outliers.count), "|", color="#b03a2e", markersize=12, clip_on=False)
+        ax.set_xlabel(f"{_WORDS[self.spectrum.kind]} of {'W^T W' if self.spectrum.kind == 'eigenvalues' else 'W'}, scaled")
+        ax.set_ylabel("density")
+        return ax.figure
+
+
+def compare(spectrum: Spectrum, law: Any = None) -> Comparison:
+    """A spectrum beside a law of the same kind; without a law, Marchenko-Pastur with the variance of the bulk.
+
+    law: any `theory` law in the spectrum's own scale (`Spectrum.of` divides W^T W by rows, as `MarchenkoPastur.of`).
+    Raises ValueError for a law of eigenvalues against singular values and the reverse.
+
+    >>> noise = np.random.default_rng(0).standard_normal((60, 40))
+    >>> compare(Spectrum.of(noise)).outliers.count
+    0
+    """
+    variance = fit_variance(spectrum)
+    if law is None:
+        if not variance > 0:
+            raise ValueError("spectrum must have a bulk that isn't zero; got central eigenvalues of 0. Pass a law.")
+        fit = isotropic_law(spectrum, variance)
+        return Comparison(spectrum, fit if spectrum.kind == "eigenvalues" else SingularValues(fit), True, variance)
+    kind = getattr(law, "kind", None)
+    if kind not in _WORDS:
+        raise ValueError(f"law must describe eigenvalues or singular values; got kind {kind!r}. Pass a law of a spectrum.")
+    if kind != spectrum.kind:
+        raise ValueError(
+            f"law describes {_WORDS[kind]} but spectrum holds {_WORDS[spectrum.kind]}; pass {_REMEDY[kind]}."
+        )
+    return Comparison(spectrum, law, False, variance)
+
+
+def _beside(value: float, null: Sample, side: Any = "above") -> Distance:
+    return Distance(value, null.median, null.band, null.p_value(value, side))

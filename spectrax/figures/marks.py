@@ -1,0 +1,79 @@
+"""Marks that several panels share: the null band, labelled lines at critical rates, the choice of a log axis."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spectrax.figures import key, look
+
+
+def draw_null(ax: Any, null: Any, x: np.ndarray) -> None:
+    """Draw what chance alone gives over the positions x (m,): a light grey band or line, "null" in the key.
+
+    null: a number (level), (lo, hi) with numbers or arrays (m,), an array (m,), or a callable of x that returns one of
+    these. Raises ValueError for another shape.
+    """
+    if null is None:
+        return
+    values = null(x) if callable(null) else null
+    if isinstance(values, tuple | list) and len(values) == 2:
+        low, high = (np.broadcast_to(np.asarray(v, float), x.shape) for v in values)
+        if np.ndim(values[0]) == 0 and np.ndim(values[1]) == 0:
+            ax.axhspan(low[0], high[0], color=look.NULL, alpha=0.6, linewidth=0, zorder=0)
+        else:
+            ax.fill_between(x, low, high, color=look.NULL, alpha=0.6, linewidth=0, zorder=0)
+        key.add(ax, {"null": key.patch(color=look.NULL, alpha=0.6, linewidth=0)})
+        return
+    level = np.asarray(values, float)
+    if level.shape == (2, x.size) or (level.shape == (2,) and x.size != 2):
+        return draw_null(ax, (level[0], level[1]), x)
+    if level.ndim == 0:
+        ax.axhline(float(level), color="#a8a8a8", linewidth=1.4, zorder=0)
+    elif level.shape == x.shape:
+        ax.plot(x, level, color="#a8a8a8", linewidth=1.4, zorder=0)
+    else:
+        raise ValueError(f"null must be a number, (lo, hi) or one value per position; got shape {level.shape} "
+                         f"for {x.size} positions. Pass (lo, hi) or a callable of x.")
+    key.add(ax, {"null": key.line(color="#a8a8a8", linewidth=1.4)})
+
+
+def draw_lines(ax: Any, lines: Mapping[str, float], x: np.ndarray, y: np.ndarray) -> None:
+    """Draw labelled vertical lines, label -> position; each label stands along its line, at the end with less data.
+
+    x, y: the drawn points (m,), in data coordinates, NaN allowed. Call it after limits and scales are set.
+    """
+    font = look.font_of(ax) - 1.0
+    points = ax.transAxes.inverted().transform(ax.transData.transform(np.column_stack([x, y]))) if x.size else x
+    for index, (label, position) in enumerate(sorted(dict(lines).items(), key=lambda item: item[1])):
+        style = dict(color="#777777", linewidth=0.8, linestyle=look.LINESTYLES[1 + index % 3], zorder=1)
+        ax.axvline(position, **style)
+        at = ax.transAxes.inverted().transform(ax.transData.transform((position, ax.get_ylim()[0])))[0]
+        near = points[np.abs(points[:, 0] - at) < 0.12, 1] if x.size else np.zeros(0)
+        low = near.size > 0 and np.nanmean(near) > 0.5
+        ax.annotate(label, (position, 0.02 if low else 0.98), xycoords=("data", "axes fraction"), xytext=(-1.5, 0),
+                    textcoords="offset points", rotation=90, ha="right", va="bottom" if low else "top", fontsize=font,
+                    color="#555555", zorder=4, bbox=dict(facecolor="white", alpha=0.75, linewidth=0, pad=0.4))
+
+
+def scale_axes(ax: Any, log: str, x_name: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Set log axes. log: "auto", or the letters of the log axes among "x" and "y" ("" for none).
+
+    "auto": x for learning rates and for positive values over a factor of 30 and more, symmetric-log where they start at
+    0 (steps); y for positive values over a factor of 50. Raises ValueError for another string.
+    """
+    if log != "auto" and not set(log) <= {"x", "y"}:
+        raise ValueError(f"log must be 'auto' or made of the letters x and y; got {log!r}.")
+    finite = y[np.isfinite(y)]
+    numeric = x.size > 0 and np.issubdtype(x.dtype, np.number)
+    wants_x = numeric and ("x" in log if log != "auto" else x_name == "learning_rate" or x.max() >= 30 * max(x.min(), 1))
+    wants_y = "y" in log if log != "auto" else finite.size > 0 and finite.min() > 0 and finite.max() > 50 * finite.min()
+    if wants_x and x.min() > 0:
+        ax.set_xscale("log")
+    elif wants_x and x.min() == 0:
+        ax.set_xscale("symlog", linthresh=1.0, linscale=0.5)
+    if wants_y and finite.size and finite.min() > 0:
+        ax.set_yscale("log")
+    elif wants_y and finite.size:
+        smallest = np.abs(finite[finite != 0]).min() if np.any(finite) else 1.0
+        ax.set_yscale("symlog", linthresh=float(smallest))

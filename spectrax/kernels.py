@@ -1,0 +1,53 @@
+"""Empirical kernels of a network: the conjugate kernel, and the stability edge from the tangent kernel, matrix-free."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+from spectrax.models.network import Network
+from spectrax.spectrum import Spectrum
+
+
+def conjugate_kernel(features) -> Spectrum:
+    """Eigenvalues of K = Z Z^T (n x n) for features Z (n, h), already carrying their 1/sqrt(h); float64.
+
+    They are those of Z^T Z; the max(0, n - h) further zeros of K are the spectrum's `zeros`.
+    """
+    return Spectrum.of(np.asarray(features, np.float64), layout="in_out", scale=1.0)
+
+
+def stability_edge(network: Network, params, rest, x: jax.Array, *, tolerance: float = 1e-3) -> float:
+    """Learning rate 2 / lambda_max((2/n) Theta) above which gradient descent on the mean squared error is unstable.
+
+    Theta = J J^T (n x n), J the Jacobian of the n outputs by the trained weights: the Gauss-Newton curvature of
+    mean (f - y)^2, its loss without 1/2. lambda_max by Lanczos on products J (J^T v), `tolerance` relative; a linear
+    statement about the point (params): above it the network may still settle elsewhere (catapult).
+    Returns infinity for a zero Jacobian, NaN where Lanczos didn't converge or the products overflow.
+    """
+    n = x.shape[0]
+    product = partial(_tangent_product, params, rest, x, network=network)
+    operator = LinearOperator((n, n), matvec=lambda v: np.asarray(product(jnp.asarray(v, jnp.float32)), np.float64), dtype=np.float64)  # type: ignore[call-arg]
+    start = np.random.default_rng(0).standard_normal(n)
+    if n < 3:
+        columns = np.stack([operator.matvec(e) for e in np.eye(n)])
+        largest = float(np.linalg.eigvalsh(columns)[-1])
+    else:
+        if not np.isfinite(operator.matvec(start)).all():
+            return float("nan")
+        try:
+            largest = float(eigsh(operator, k=1, which="LA", v0=start, tol=tolerance, return_eigenvectors=False)[0])
+        except ArpackNoConvergence:
+            return float("nan")
+    return n / largest if largest > 0 else float("inf")
+
+
+@partial(jax.jit, static_argnames=("network",))
+def _tangent_product(params, rest, x, vector, *, network):
+    def outputs(p):
+        return network.apply(p, rest, x)[0].reshape(x.shape[0], -1)[:, 0]
+
+    _, pull = jax.vjp(outputs, params)
+    return jax.jvp(outputs, (params,), pull(vector))[1]

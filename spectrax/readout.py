@@ -1,0 +1,52 @@
+"""Ridge readout and kernel-target alignment of a network's features, from one Gram matrix Z^T Z; no n x n matrix."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+CONVENTIONS = ("paper", "authors")
+
+
+class Readout(NamedTuple):
+    """Mean squared errors of the ridge readout on its own (probe) set and on the test set, and the alignment."""
+
+    train_loss: float
+    test_loss: float
+    kta: float
+
+
+def ridge_readout(probe_features, probe_targets, test_features, test_targets, *, regularisation: float = 0.01) -> Readout:
+    """Ridge fit of the probe targets on features, evaluated on both sets, and the features' kernel-target alignment.
+
+    a = (Z^T Z + (regularisation / h) n I)^-1 Z^T y, features Z (n, h), targets y (n,); float64, Cholesky of the smaller
+    of Z^T Z and Z Z^T. KTA = <Z Z^T, y y^T> / (|Z Z^T|_F |y y^T|_F) = |Z^T y|^2 / (|Z^T Z|_F |y|^2), uncentred.
+    A system that isn't positive definite (features overflowed, regularisation 0) gives NaN losses, not an exception.
+    Source: Kothapalli et al. 2024 (arXiv 2406.04657), evaluation protocol, regularisation 0.01.
+    Raises ValueError for a negative regularisation or mismatched shapes.
+    """
+    if not regularisation >= 0:
+        raise ValueError(f"regularisation must not be negative; got {regularisation}.")
+    z, y = np.asarray(probe_features, np.float64), np.asarray(probe_targets, np.float64)
+    if z.ndim != 2 or y.shape != z.shape[:1]:
+        raise ValueError(f"features must be (n, h) with targets (n,); got {z.shape} and {y.shape}.")
+    n, h = z.shape
+    wide = h > n
+    gram = z @ z.T if wide else z.T @ z
+    projected = z.T @ y
+    with np.errstate(all="ignore"):
+        alignment = float(projected @ projected / (np.linalg.norm(gram) * (y @ y)))
+    gram[np.diag_indices_from(gram)] += regularisation / h * n
+    try:
+        factor = np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        return Readout(float("nan"), float("nan"), alignment)
+    a = z.T @ _solve(factor, y) if wide else _solve(factor, projected)
+    # float64 here too: at a small regularisation the prediction is a sum of large terms that cancel
+    test_error = np.asarray(test_features, np.float64) @ a - np.asarray(test_targets, np.float64)
+    return Readout(float(np.mean((z @ a - y) ** 2)), float(np.mean(test_error**2)), alignment)
+
+
+def _solve(factor, right):
+    half = solve_triangular(factor, right, lower=True, check_finite=False)
+    return solve_triangular(factor, half, lower=True, trans="T", check_finite=False)

@@ -1,0 +1,211 @@
+"""A stored result by name: labelled arrays over optimizer, learning rate, replicate and step; tables; nothing is run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+import zarr
+
+from spectrax.store import StoreError, read_header
+
+MATRIX = "matrix"
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Everything a study measured. `result["eigenvalues"]` is an xarray.DataArray, NaN where a run is missing.
+
+    `at(optimizer="adam", learning_rate=1.0, step=1)` narrows it, `first()` and `last()` take the outer steps,
+    `table()` gives one pandas row per run and step. Values are read from disk when asked for.
+    """
+
+    path: Path
+    header: dict
+    selection: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def config(self) -> dict:
+        """The experiment's configuration, as stored."""
+        return self.header.get("config", {})
+
+    @property
+    def axes(self) -> dict[str, list]:
+        """Values of each axis between runs, sorted (names in order of appearance)."""
+        columns = {axis: [run[axis] for run in self._finished] for axis in self.header["axes"]}
+        return {a: sorted(set(c)) if not any(isinstance(v, str) for v in c) else list(dict.fromkeys(c)) for a, c in columns.items()}
+
+    @property
+    def matrices(self) -> list[str]:
+        """Names of the captured weight matrices."""
+        return [name for names in self.header.get("matrices", {}).values() for name in names]
+
+    @property
+    def steps(self) -> list[int]:
+        """Captured steps."""
+        return self.header.get("coords", {}).get("step", [])
+
+    @cached_property
+    def variables(self) -> dict[str, list[str]]:
+        """Names of the stored variables, each with the groups (matrix shapes, or `network`) that hold it."""
+        found: dict[str, list[str]] = {}
+        for group, members in self._root.groups():
+            for name in members.array_keys():
+                found.setdefault(name, []).append(group)
+        return dict(sorted(found.items()))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.variables
+
+    def __getitem__(self, name: str) -> xr.DataArray:
+        """One variable, dims (axes of the runs..., step, ...); KeyError names the nearest. See `get` for its matrix."""
+        return self.get(name)
+
+    def get(self, name: str, matrix: str | None = None) -> xr.DataArray:
+        """One variable of one matrix; the matrix may stay unnamed where there is one of that name only."""
+        if name not in self.variables:
+            import difflib
+
+            near = difflib.get_close_matches(name, self.variables, n=3)
+            raise KeyError(f"a variable must be one of the stored ones; got {name!r}. Nearest: {', '.join(near) or 'none'}.")
+        matrix = matrix if matrix is not None else self.selection.get(MATRIX)
+        group = self._group_of(name, matrix)
+        data = self._unstacked(f"{group}/{name}")
+        names = self.header.get("matrices", {}).get(group)
+        if names:
+            data = data.assign_coords({MATRIX: names})
+            chosen = matrix if matrix is not None else (names[0] if len(names) == 1 else None)
+            data = data if chosen is None else data.sel({MATRIX: chosen}, drop=True)
+        return _narrow(data, {k: v for k, v in self.selection.items() if k != MATRIX})
+
+    def at(self, **selection) -> "Result":
+        """Narrowed to given values: at(optimizer="adam", learning_rate=1.0, step=[0, 10], matrix="W").
+
+        A scalar drops its dimension. Raises ValueError for a name that isn't a dimension or a value that isn't stored.
+        """
+        known = {**self.axes, "step": self.steps, MATRIX: self.matrices}
+        for name, wanted in selection.items():
+            if name not in known:
+                raise ValueError(f"a selection must name one of {', '.join(known)}; got {name!r}.")
+            for value in wanted if isinstance(wanted, list | tuple) else (wanted,):
+                _position(known[name], value, name)
+        return replace(self, selection={**self.selection, **selection})
+
+    def first(self) -> "Result":
+        """At the first captured step."""
+        return self.at(step=self.steps[0])
+
+    def last(self) -> "Result":
+        """At the last captured step."""
+        return self.at(step=self.steps[-1])
+
+    def table(self) -> pd.DataFrame:
+        """One row per run, step and matrix, one column per scalar variable; run-wide scalars repeat at each step."""
+        frames = []
+        for matrix in self.matrices or [None]:
+            columns = {}
+            for name in self.variables:
+                try:
+                    data = self.get(name, matrix)
+                except StoreError:
+                    continue        # this matrix' shape doesn't have the variable
+                if set(data.dims) <= {*self.header["axes"], "step"}:
+                    columns[name] = data
+            if columns:
+                frame = xr.Dataset(columns).to_dataframe().reset_index()
+                frames.append(frame if matrix is None else frame.assign(matrix=matrix))
+        if not frames:
+            return pd.DataFrame()
+        table = pd.concat(frames, ignore_index=True)
+        keys = [k for k in (*self.header["axes"], "step", MATRIX) if k in table]
+        values = [c for c in table if c not in keys]
+        return table.set_index(keys).dropna(how="all", subset=values).reset_index()
+
+    def caption(self) -> str:
+        """One line for a figure: sizes, rates and replicates of what is stored."""
+        letters = {"samples": "n", "inputs": "d", "width": "h"}
+        parts = [f"{letters[k]} = {v}" for k, v in self.config.items() if k in letters]
+        axes = self.axes
+        if "replicate" in axes:
+            parts.append(f"{len(axes['replicate'])} replicates")
+        if self.steps:
+            parts.append("steps " + ", ".join(map(str, self.steps)))
+        parts += [f"{k} {v}" for k, v in self.selection.items() if not isinstance(v, list | tuple)]
+        return ", ".join(parts)
+
+    @cached_property
+    def _root(self) -> zarr.Group:
+        try:
+            return zarr.open_group(store=str(self.path / "data.zarr"), mode="r")
+        except (OSError, ValueError, KeyError) as error:
+            raise StoreError(f"a result must hold data.zarr; {self.path} has none that opens ({error}). "
+                             "Run the study again with --force.") from error
+
+    @cached_property
+    def _finished(self) -> list[dict]:
+        return [run for run, flag in zip(self.header["runs"], self._done, strict=False) if flag]
+
+    @cached_property
+    def _done(self) -> np.ndarray:
+        return np.asarray(self._read("done")) == 1 if "done" in self._root else np.zeros(0, bool)
+
+    def _read(self, path):
+        try:
+            return self._root[path][...]        # type: ignore[index]
+        except Exception as error:
+            raise StoreError(f"every stored array must be readable; {path} of {self.path} isn't "
+                             f"({type(error).__name__}). Run the study again with --force.") from error
+
+    def _group_of(self, name, matrix):
+        groups = self.variables[name]
+        if matrix is not None:
+            groups = [g for g in groups if matrix in self.header.get("matrices", {}).get(g, [matrix])]
+        if len(groups) != 1:
+            raise StoreError(f"{name} must be asked for one matrix; it is stored for {', '.join(self.matrices)}. "
+                             'Use result.get(name, matrix="...").')
+        return groups[0]
+
+    def _unstacked(self, path) -> xr.DataArray:
+        array = self._root[path]
+        dims = list(array.metadata.dimension_names)[1:]        # type: ignore[union-attr]
+        axes = self.axes
+        flat = np.asarray(self._read(path))
+        full = np.full([*[len(v) for v in axes.values()], *flat.shape[1:]], np.nan,
+                       flat.dtype if flat.dtype.kind == "f" else np.float64)
+        for run, done, row in zip(self.header["runs"], self._done, flat, strict=False):
+            if done:
+                full[tuple(values.index(run[axis]) for axis, values in axes.items())] = row
+        coords = {**axes, **{d: v for d, v in self.header.get("coords", {}).items() if d in dims}}
+        coords = {k: np.array(v, dtype=object) if v and isinstance(v[0], str) else v for k, v in coords.items()}
+        return xr.DataArray(full, dims=[*axes, *dims], coords=coords, name=path.split("/")[-1])
+
+
+def open_result(path: Path | str) -> Result:
+    """The result in a folder (the path that `run` prints), read-only; StoreError where there is none or it is damaged."""
+    path = Path(path)
+    header = read_header(path)
+    result = Result(path, header)
+    _ = result._root
+    return result
+
+
+def _narrow(data, selection):
+    for name, wanted in selection.items():
+        if name not in data.dims:
+            continue
+        values = data.coords[name].values.tolist()
+        several = isinstance(wanted, list | tuple)
+        index = [_position(values, v, name) for v in (wanted if several else (wanted,))]
+        data = data.isel({name: index if several else index[0]})
+    return data
+
+
+def _position(values, wanted, name) -> int:
+    for i, value in enumerate(values):
+        if value == wanted or (isinstance(value, float) and isinstance(wanted, int | float) and np.isclose(value, wanted, rtol=1e-6, atol=0)):
+            return i
+    raise ValueError(f"{name} must be one of {', '.join(map(str, values))}; got {wanted!r}.")

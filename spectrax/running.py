@@ -1,0 +1,179 @@
+"""Executes a Study: trains the runs that are missing, captures beside training, stores each run when it is finished."""
+
+import contextlib
+import itertools
+import time
+import warnings
+from collections import defaultdict
+
+import jax
+import jax.numpy as jnp
+
+from spectrax import keys, training
+from spectrax.captures.moment import Moment
+from spectrax.matrices import views
+from spectrax.models.network import Network
+from spectrax.pool import CapturePool
+from spectrax.recording import Recorder, RunRecord, capture_all
+from spectrax.store import Store
+from spectrax.study import Study
+
+
+def train_all(study: Study, points, store: Store, *, progress=None, workers=None, finished=0) -> dict:
+    """Trains and captures the given runs; returns {"runs", "seconds", "training_seconds", "workers", "mapping"}.
+
+    Runs are taken replicate by replicate, optimizer by optimizer; with several devices (or `batching`) as many rates
+    side by side as there are devices (or as batching says). See sweep.run.
+    """
+    begun, steps = time.perf_counter(), len(study.steps)
+    total = (len(points) + finished) * steps
+    bar = progress(total, finished * steps) if progress else contextlib.nullcontext()
+    trainer = _Trainer(study, store)
+    recorder = Recorder(store)
+    with bar as shown:
+        try:
+            with CapturePool(workers) as pool:
+                used = pool.workers
+                for replicate, group in itertools.groupby(points, key=lambda p: p["replicate"]):
+                    trainer.replicate(replicate, list(group), pool, recorder, shown)
+        finally:
+            recorder.close()
+    return {"runs": len(points), "seconds": time.perf_counter() - begun, "training_seconds": trainer.seconds,
+            "workers": used, "mapping": trainer.mapping}
+
+
+class _Trainer:
+    """What lives as long as the session: the network, one program per optimizer, the clock."""
+
+    def __init__(self, study: Study, store: Store):
+        self.study, self.store = study, store
+        self.devices = tuple(jax.devices()) if jax.device_count() > 1 and study.batching == 1 else ()
+        self.side_by_side = len(self.devices) or study.batching
+        self.mapping = f"shard_map over {len(self.devices)} devices" if self.devices else (
+            f"vmap of {study.batching}" if study.batching > 1 else "separate runs")
+        self.programs: dict[str, training.Program] = {}
+        self.network: Network | None = None
+        self.seconds = 0.0
+        self.needs_update = any(c.uses_update for c in study.captures)
+        self.trace = study.steps[-1] + int(self.needs_update)
+
+    def replicate(self, replicate, points, pool, recorder, shown):
+        """All missing runs of one replicate: data and initial weights drawn once, step 0 captured once."""
+        study = self.study
+        data = study.task.draw(keys.stream(study.seed, "data", replicate))
+        if self.network is None:
+            self.network = Network.of(study.model, data.train.x)
+        params, rest = self.network.init(keys.stream(study.seed, "init", replicate))
+        seen = views(params)
+        self._note_matrices(seen)
+        by_optimizer = defaultdict(list)
+        for point in points:
+            by_optimizer[point["optimizer"]].append(point)
+        shared = None
+        for name, runs in by_optimizer.items():
+            program = self._program(name)
+            first = training.start(params, rest, program=program, samples=data.train.x.shape[0], trace=self.trace + 1,
+                                   key=keys.stream(study.seed, "shuffle", replicate))
+            if shared is None:
+                shared = _Start(Moment(_light(first), data, program, seen, leading=study.leading), study, pool)
+            for chunk in _chunks(runs, self.side_by_side):
+                self._train(chunk, first, data, program, seen, shared, pool, recorder, shown)
+
+    def _train(self, points, first, data, program, seen, shared, pool, recorder, shown):
+        rates = [p["learning_rate"] for p in points]
+        records = [RunRecord(p, self.study, seen) for p in points]
+        if self.study.steps[0] != 0:
+            for record in records:
+                record.reuse(0, shared.future)      # what is measured once, at a step 0 that isn't captured otherwise
+        states = self._spread(first, len(points))
+        at = 0
+        for step in self.study.steps:
+            states, at = self._advance(states, rates, data, step - at, program), step
+            following = states
+            if self.needs_update:
+                following, at = self._advance(states, rates, data, 1, program), step + 1
+            for i, record in enumerate(records):
+                state, after = self._pick(states, i), self._pick(following, i) if self.needs_update else None
+                moment = Moment(_light(state), data, program, seen, after=_light(after), leading=self.study.leading)
+                self._capture(record, moment, step, shared, pool)
+                if shown is not None:
+                    shown.advance(1)
+            states = following
+            recorder.poll()
+        for i, record in enumerate(records):
+            record.end(self._pick(states, i))
+            recorder.add(record)
+
+    def _capture(self, record, moment, step, shared, pool):
+        if record.diverged or not bool(_finite(moment.state)):
+            record.mark_diverged(step)
+            return
+        follows = moment.after is not None and bool(_finite(moment.after))
+        if step == 0:
+            record.reuse(step, shared.future)
+            if shared.moment.step == 0 and follows:
+                record.submit(pool, step, shared.moment.followed_by(moment.after), [c for c in self.study.captures if c.uses_update])
+            return
+        wanted = [c for c in self.study.captures if not c.once and (follows or not c.uses_update)]
+        record.submit(pool, step, moment, wanted)
+
+    def _advance(self, states, rates, data, count, program):
+        begun = time.perf_counter()
+        if self.side_by_side == 1:
+            states = training.advance(states, rates[0], data.train, count, program=program)
+        else:
+            padded = rates + [rates[-1]] * (self.side_by_side - len(rates))
+            states = training.advance_many(states, padded, data.train, count, program=program, devices=self.devices,
+                                           vectorised=self.study.batching > 1)
+        jax.block_until_ready(states)
+        self.seconds += time.perf_counter() - begun
+        return states
+
+    def _spread(self, state, runs):
+        if self.side_by_side == 1:
+            return state
+        return jax.tree.map(lambda a: jnp.stack([a] * self.side_by_side), state)
+
+    def _pick(self, states, i):
+        if self.side_by_side == 1:
+            return states
+        return jax.device_put(jax.tree.map(lambda a: a[i], states), jax.devices()[0])
+
+    def _program(self, name):
+        if name not in self.programs:
+            study = self.study
+            assert self.network is not None
+            self.programs[name] = training.Program(self.network, study.optimizers[name], study.task.loss, study.project)
+        return self.programs[name]
+
+    def _note_matrices(self, seen):
+        groups = defaultdict(list)
+        for view in seen:
+            groups["x".join(map(str, view.shape))].append(view.name)
+        if self.store.header.get("matrices") != groups:
+            self.store.note(matrices=dict(groups))
+        if not seen:
+            warnings.warn("the model has no trained matrix with both sides above 1: only network captures are taken.", stacklevel=2)
+
+
+class _Start:
+    """Step 0 of a replicate, captured once and reused by all its runs."""
+
+    def __init__(self, moment, study, pool):
+        self.moment = moment
+        self.future = None
+        wanted = [c for c in study.captures if not c.uses_update and (c.once or study.steps[0] == 0)]
+        if wanted:
+            self.future = pool.submit(capture_all, moment, wanted)
+
+
+_finite = jax.jit(training.is_finite)
+
+
+def _light(state):
+    """Without optimizer state: a moment waits in a queue, and Adam's moments would triple its memory."""
+    return None if state is None else state._replace(opt_state=())
+
+
+def _chunks(items, size):
+    return [items[i:i + size] for i in range(0, len(items), size)]

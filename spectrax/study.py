@@ -1,0 +1,109 @@
+"""What an experiment declares: a Study (training runs over optimizers, rates, replicates) or a Grid (anything else)."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from spectrax import schedule
+from spectrax.captures.moment import Capture
+from spectrax.training import check_rates
+
+AXES = ("optimizer", "learning_rate", "replicate")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Training runs: every optimizer at each of its learning rates, for each replicate, captured at given steps.
+
+    task: draw(key) -> Data and loss(output, batch). model: factory rngs -> flax module (or see models.Network).
+    optimizers: name -> callable learning_rate -> optax transformation. learning_rates: one sequence for all, or one
+    per optimizer name. Replicates share data and initial weights across optimizers and rates: differences are paired.
+    batching: number of runs trained side by side by vmap; 1 keeps every run bitwise equal to itself run alone.
+    Raises ValueError for rates that aren't positive and finite, steps that don't increase, counts below 1.
+    """
+
+    task: Any
+    model: Any
+    optimizers: Mapping[str, Callable]
+    learning_rates: Sequence[float] | Mapping[str, Sequence[float]]
+    steps: tuple[int, ...]
+    captures: Sequence[Capture]
+    replicates: int = 3
+    seed: int = 0
+    leading: int = 5                     # singular vectors kept per matrix
+    batching: int = 1
+    project: Callable | None = None      # weights -> weights, after each step
+
+    def __post_init__(self):
+        object.__setattr__(self, "steps", schedule.check(self.steps))
+        if not self.optimizers:
+            raise ValueError("optimizers must name at least one; got none.")
+        for name in self.optimizers:
+            self.rates_of(name)
+        for what, least in (("replicates", 1), ("leading", 1), ("batching", 1)):
+            value = getattr(self, what)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{what} must be an integer of at least {least}; got {value!r}.")
+        names = [c.name for c in self.captures]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"captures must be at least one, each once; got {names}.")
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of what varies between runs."""
+        return AXES
+
+    def rates_of(self, optimizer: str) -> tuple[float, ...]:
+        """Learning rates of one optimizer, in the order given."""
+        rates = self.learning_rates
+        if isinstance(rates, Mapping):
+            if optimizer not in rates:
+                raise ValueError(f"learning rates must be given for each optimizer; {optimizer!r} is missing.")
+            rates = rates[optimizer]
+        return check_rates(rates)
+
+    def points(self) -> list[dict]:
+        """One key per run: {optimizer, learning_rate, replicate}, replicate by replicate."""
+        return [dict(zip(AXES, (name, rate, replicate), strict=True)) for replicate in range(self.replicates)
+                for name in self.optimizers for rate in self.rates_of(name)]
+
+    def signature(self) -> dict:
+        """What tells this study from another beside its configuration: steps, captures, seed, batching."""
+        return {"steps": list(self.steps), "captures": [c.signature() for c in self.captures], "seed": self.seed,
+                "leading": self.leading, "batching": self.batching}
+
+    def coords(self) -> dict[str, list]:
+        """Coordinates of dims inside a run."""
+        return {"step": list(self.steps)}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Measurements without training: measure(**point) -> {variable: (dims, array)} over the product of axes.
+
+    axes: name -> values. Each point is stored when it is measured, as a run of a Study is; points run in threads with
+    single-threaded linear algebra, so `measure` must not share mutable state. coords: values of the variables' dims.
+    """
+
+    measure: Callable[..., Mapping[str, tuple[Sequence[str], Any]]]
+    axes_values: Mapping[str, Sequence] = field(default_factory=dict)
+    coordinates: Mapping[str, Sequence] = field(default_factory=dict)
+    version: int = 1                     # raise it where `measure` measures something else
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of what varies between points."""
+        return tuple(self.axes_values)
+
+    def points(self) -> list[dict]:
+        """One key per point."""
+        return [dict(zip(self.axes, values, strict=True)) for values in itertools.product(*self.axes_values.values())]
+
+    def signature(self) -> dict:
+        """What tells this grid from another beside its configuration."""
+        return {"version": self.version}
+
+    def coords(self) -> dict[str, list]:
+        """Coordinates of dims inside a point."""
+        return {k: list(v) for k, v in self.coordinates.items()}
