@@ -11,8 +11,8 @@ from theory import MarchenkoPastur
 def fit_variance(spectrum: Spectrum, central: float = 0.8, drop: int = 0) -> float:
     """Variance of one entry of W, by least squares of the central eigenvalues on Marchenko-Pastur quantiles.
 
-    sigma^2 = sum_i l_i q_i / sum_i q_i^2 over the central share of i = 1..p, l the eigenvalues of the p x p Gram matrix
-    of W divided by m, q_i the quantile at (i - 1/2)/p of the law of ratio p/m; p = min(rows, cols), m = max(rows, cols).
+    sigma^2 = sum_i l_i q_i / sum_i q_i^2 over the central share of i = 1..p, with p = min(rows, cols), m = max(rows,
+    cols), l the eigenvalues of the p x p Gram matrix of W divided by m, q_i the quantile at (i - 1/2)/p of ratio p/m.
     The spectrum's own scale is divided out, so the answer doesn't depend on it. drop: the number of largest
     eigenvalues left out as outliers, with one row and one column each.
     With independent entries of one variance the relative error is about 1/sqrt(rows cols); a share 1 - central of the
@@ -47,7 +47,7 @@ def _unnormalised(spectrum):
     return values
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)  # one entry per shape and number of outliers left out
 def _central_quantiles(small, large, central):
     skipped = int(small * (1.0 - central) / 2.0)
     levels = (np.arange(skipped, small - skipped) + 0.5) / small

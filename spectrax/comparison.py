@@ -102,7 +102,8 @@ class Comparison:
         x = low + (high - low) * (0.5 - 0.5 * np.cos(np.linspace(0.0, np.pi, 402)[1:-1]))
         ax.plot(x, self.law.pdf(x), color="#1b2a41", linewidth=1.0, label="law")
         ax.plot(self.outliers.values, np.zeros(self.outliers.count), "|", color="#b03a2e", markersize=12, clip_on=False)
-        ax.set_xlabel(f"{_WORDS[self.spectrum.kind]} of {'W^T W' if self.spectrum.kind == 'eigenvalues' else 'W'}, scaled")
+        divided = {"eigenvalues": "W^T W / {:.4g}", "singular_values": "W / sqrt({:.4g})"}[self.spectrum.kind]
+        ax.set_xlabel(f"{_WORDS[self.spectrum.kind]} of {divided.format(self.spectrum.scale)}")
         ax.set_ylabel("density")
         return ax.figure
 
@@ -125,7 +126,7 @@ def compare(spectrum: Spectrum, law: Any = None) -> Comparison:
         return Comparison(spectrum, fit if spectrum.kind == "eigenvalues" else SingularValues(fit), True, variance)
     kind = getattr(law, "kind", None)
     if kind not in _WORDS:
-        raise ValueError(f"law must describe eigenvalues or singular values; got kind {kind!r}. Pass a law of a spectrum.")
+        raise ValueError(f"law must describe a spectrum; got kind {kind!r}. Pass theory.MarchenkoPastur or another.")
     if kind != spectrum.kind:
         raise ValueError(
             f"law describes {_WORDS[kind]} but spectrum holds {_WORDS[spectrum.kind]}; pass {_REMEDY[kind]}."

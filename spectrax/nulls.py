@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy.linalg.lapack import dsterf
+from scipy.linalg import eigvalsh_tridiagonal
 
 from spectrax.bulk_fit import fit_variance, isotropic_law
 from spectrax.distances import edge_error, sup_distance, wasserstein
@@ -88,7 +88,7 @@ def null_of(
     progress(done, draws) is called while sampling. Raises ValueError for a shape or number of draws below 1.
     """
     if len(shape) != 2 or min(shape) < 1 or draws < 1:
-        raise ValueError(f"shape must be (rows, cols) and draws at least 1; got {shape} and {draws}. Pass positive ones.")
+        raise ValueError(f"shape must be (rows, cols) and draws at least 1; got {shape}, {draws}. Raise them.")
     rows, cols = (int(size) for size in shape)
     name = f"{rows}x{cols}_{kind}_{'fitted' if fitted else 'known'}_{draws}draws_seed{seed}_v{_VERSION}.npz"
     with _lock:  # two capture workers with one shape: the second waits instead of sampling again
@@ -112,10 +112,9 @@ def gaussian_eigenvalues(shape: tuple[int, int], rng: np.random.Generator) -> np
     diagonal, below = rng.chisquare(np.arange(m, m - p, -1)), rng.chisquare(np.arange(p - 1, 0, -1))
     main = diagonal.copy()
     main[1:] += below
-    values, info = dsterf(main, np.sqrt(diagonal[:-1] * below)) if p > 1 else (main, 0)
-    if info != 0:
-        raise np.linalg.LinAlgError(f"dsterf must end with info = 0; got {info}. Choose another seed.")
-    return np.maximum(values, 0.0)
+    if p > 1:
+        main = eigvalsh_tridiagonal(main, np.sqrt(diagonal[:-1] * below), lapack_driver="sterf")
+    return np.maximum(main, 0.0)
 
 
 def cache_folder() -> Path:

@@ -125,7 +125,7 @@ def detached(values: np.ndarray, level: float = 0.05, most: int = 50) -> int:
 def beyond(spectrum: Spectrum, variance: float, margin: float = 0.0) -> int:
     """Eigenvalues above variance ((sqrt rows + sqrt cols)^2 + margin Tracy-Widom units), W^T W undivided.
 
-    The bare edge where margin is 0. With margin 5 and the initial variance: the reference's "nOut" of an isotropic bulk.
+    The bare edge where margin is 0; with margin 5 and the initial variance, the count of the reference table.
     """
     values = spectrum.squared().values * spectrum.scale
     edge = (spectrum.rows**0.5 + spectrum.cols**0.5) ** 2
@@ -167,4 +167,4 @@ def _check(variance, level):
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie in (0, 1); got {level}. Use 0.05 or 0.01.")
     if variance is not None and not (np.isfinite(variance) and variance >= 0):
-        raise ValueError(f"variance must be finite and not negative; got {variance}. Pass that of one entry of the noise.")
+        raise ValueError(f"variance must be finite and not negative; got {variance}. Pass that of one entry.")

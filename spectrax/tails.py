@@ -52,13 +52,14 @@ def hill(values: np.ndarray, fraction: float = 0.5) -> Hill:
     """
     if not 0.0 < fraction <= 1.0:
         raise ValueError(f"fraction must lie in (0, 1]; got {fraction}. Use 0.5, the upper half.")
-    logs = np.log(_positive(values))
+    positive = _positive(values)
+    logs = np.log(positive)
     first = min(int(logs.size * (1.0 - fraction)), logs.size - 1)
     total = np.sum(logs[first:] - logs[first]) if logs.size else 0.0
     if not total > 0:
         return Hill(_NAN, _NAN, _NAN, 0)
     m = logs.size - first
-    return Hill(float(1.0 + m / total), float(m**0.5 / total), float(np.exp(logs[first])), m)
+    return Hill(float(1.0 + m / total), float(m**0.5 / total), float(positive[first]), m)
 
 
 def fit_power_law(values: np.ndarray, minimum_tail: int | None = None, method: Method = "two_sided") -> TailFit:
@@ -129,7 +130,7 @@ def _positive(values):
     if x.ndim != 1:
         raise ValueError(f"values must be one-dimensional; got shape {x.shape}. Pass spectrum.values.")
     if not (np.isfinite(x) & (x >= 0)).all():
-        raise ValueError("values must be finite and not negative; got NaN, infinity or a negative one. Pass eigenvalues.")
+        raise ValueError("values must be finite and not negative; got another. Pass eigenvalues.")
     return np.sort(x[x > 0])
 
 

@@ -2,7 +2,7 @@
 
 from spectrax.captures.moment import Capture, Moment
 from spectrax.captures.network import losses, readout, stability
-
+from spectrax.captures.statistics import outliers, tails
 from spectrax.captures.weights import leading_vectors, overlaps, spectrum, update
 
 __all__ = [
@@ -10,9 +10,11 @@ __all__ = [
     "Moment",
     "leading_vectors",
     "losses",
+    "outliers",
     "overlaps",
     "readout",
     "spectrum",
     "stability",
+    "tails",
     "update",
 ]

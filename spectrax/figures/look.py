@@ -1,6 +1,7 @@
 """How things look: colours, markers, fonts, names of axes. The same quantity looks the same in every figure."""
 
 from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -58,10 +59,12 @@ def group_styles(figure: Any, dimension: str, values: Iterable[Any]) -> list[dic
     if len(values) > 1 and all(isinstance(v, (int, float, np.number)) for v in values):
         shades = colormaps["viridis"](np.argsort(np.argsort(values)) * 0.88 / (len(values) - 1))
         return [{"color": tuple(s), "marker": MARKERS[i % len(MARKERS)]} for i, s in enumerate(shades)]
-    places: dict[str, int] = figure.__dict__.setdefault("_group_places", dict(_RESERVED))
-    for value in values:
-        places.setdefault(str(value).lower(), len(places))
-    found = [places[str(value).lower()] for value in values]
+    places: dict[str, int] = figure.__dict__.setdefault("_group_places", {})
+    for value in map(str, values):
+        if value not in places:
+            free = (i for i in count() if i not in places.values())
+            places[value] = _RESERVED[value] if _RESERVED.get(value, 0) not in places.values() and value in _RESERVED else next(free)
+    found = [places[str(value)] for value in values]
     return [{"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)]} for i in found]
 
 

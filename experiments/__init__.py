@@ -1,0 +1,1 @@
+"""Questions asked of networks and laws, one file each; `spectrax list` shows them."""

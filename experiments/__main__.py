@@ -1,0 +1,172 @@
+"""The command line: spectrax list | run | show | redraw | check. Heavy imports wait until a command needs them."""
+
+import argparse
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from experiments.catalogue import catalogue, locate, question
+from spectrax.shadowing import check_theory
+
+USAGE = """spectrax COMMAND ...
+
+  list                              the experiments and their questions
+  run NAME|FILE.py [flags]          run what is missing of an experiment, print claims, figures, result
+  check NAME|FILE.py [flags]        the same; exit status 1 where a claim fails
+  show RESULT                       what a result holds: configuration, sessions, claims
+  redraw RESULT [flags]             draw its figures again, without training
+
+`spectrax run NAME --help` lists every configuration flag. RESULT is a folder that `run` printed, or an experiment's
+name for its newest result below ./results."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of `spectrax` and `python -m experiments`; exits 0, 1 (a claim fails), 2 (an error), 130 (Ctrl-C)."""
+    words = sys.argv[1:] if arguments is None else arguments
+    commands = {"list": _list, "run": _run, "check": _check, "show": _show, "redraw": _redraw}
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(USAGE)
+        raise SystemExit(0 if words else 2)
+    if words[0] not in commands:
+        _stop(f"a command must be one of {', '.join(commands)}; got {words[0]!r}. See `spectrax --help`.")
+    warnings.showwarning = _one_line_warning
+    try:
+        check_theory()
+        status = commands[words[0]](words[1:])
+    except KeyboardInterrupt:
+        _stop("interrupted; finished runs are stored. The same command goes on from there.", 130)
+    except (ValueError, ImportError, KeyError, OSError) as error:
+        message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+        _stop(message.splitlines()[0] if message else type(error).__name__)
+    except RuntimeError as error:
+        _stop(f"{type(error).__name__}: {str(error).splitlines()[0]} Finished runs are stored.")
+    raise SystemExit(status)
+
+
+def _list(words):
+    _parser("list").parse_args(words)
+    width = max(map(len, catalogue()))
+    for name, path in catalogue().items():
+        print(f"{name:<{width}}  {question(path)}")
+    return 0
+
+
+def _run(words, check=False):
+    options, flags = _run_parser("check" if check else "run").parse_known_args(words)
+    if options.experiment is None:
+        raise ValueError("run must be told which experiment; got none. See `spectrax list`.")
+    path = locate(options.experiment)
+    _limit_cores(options.threads)
+    from spectrax import experiment, runner
+    from spectrax.reporting import announce, report
+
+    module = experiment.load(path)
+    config = experiment.configure(module, flags, file=options.config, smoke=options.smoke)
+    if options.dry_run:
+        announce(module, config, options.output)
+        return 0
+    from spectrax.progress import Progress
+
+    def bar(total, finished):
+        return Progress(total, experiment.name_of(module), done=finished, enabled=False if options.quiet else None)
+
+    result = runner.run_experiment(module, config, output=options.output, force=options.force,
+                                   workers=options.threads, progress=bar)
+    found = runner.evaluate(module, result)
+    figures = [] if options.no_figures else runner.draw(module, result)
+    report(result, found, figures)
+    return int(check and any(c.verdict == "fails" for c in found))
+
+
+def _check(words):
+    return _run(words, check=True)
+
+
+def _show(words):
+    parser = _parser("show")
+    parser.add_argument("result")
+    options = parser.parse_args(words)
+    from spectrax.reporting import show
+
+    show(_result_folder(options.result))
+    return 0
+
+
+def _redraw(words):
+    parser = _parser("redraw")
+    parser.add_argument("result")
+    parser.add_argument("--figure", action="append", help="name of a figure; may be given again")
+    parser.add_argument("--width", type=float, default=7.0, help="inches: 7 a page, 3.4 a column")
+    parser.add_argument("--select", action="append", default=[], metavar="AXIS=VALUE", help="e.g. optimizer=adam")
+    parser.add_argument("--output", help="folder for the files; the result's own `figures` otherwise")
+    parser.add_argument("--experiment", help="the file to draw with, for a result of your own experiment")
+    options = parser.parse_args(words)
+    if not 1.0 <= options.width <= 50.0:
+        raise ValueError(f"--width must lie between 1 and 50 inches; got {options.width:g}.")
+    from spectrax import experiment, runner
+    from spectrax.reporting import selection
+    from spectrax.result import open_result
+
+    result = open_result(_result_folder(options.result))
+    # by name from our own catalogue, or the file given here: a path recorded inside a result is never run
+    module = experiment.load(locate(options.experiment or str(result.header["experiment"]).replace("/", "")))
+    chosen = result.at(**selection(options.select)) if options.select else result
+    for path in runner.draw(module, chosen, names=options.figure, width=options.width, output=options.output):
+        print(path)
+    return 0
+
+
+def _run_parser(command):
+    parser = _parser(command, add_help=False)
+    parser.add_argument("experiment", nargs="?")
+    parser.add_argument("--config", help="TOML or JSON file with configuration fields")
+    parser.add_argument("--output", help="result folder; results/<experiment>/<hash> otherwise")
+    parser.add_argument("--force", action="store_true", help="discard what the result folder holds of a study")
+    parser.add_argument("--threads", type=int, help="cores to use for training and captures")
+    parser.add_argument("--dry-run", action="store_true", help="say runs, expected time and memory; run nothing")
+    parser.add_argument("--smoke", action="store_true", help="the tiny size that tests run")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--no-figures", action="store_true", help="claims only")
+    return parser
+
+
+def _parser(command, **options):
+    class OneLine(argparse.ArgumentParser):
+        def error(self, message):
+            raise ValueError(f"`spectrax {command}` must be called as in `spectrax --help`; {message}.")
+
+    return OneLine(prog=f"spectrax {command}", allow_abbrev=False, **options)
+
+
+def _result_folder(name):
+    path = Path(name)
+    if (path / "study.json").is_file() or path.is_dir() and name not in catalogue():
+        return path
+    stored = sorted(Path("results", name).glob("*/study.json"), key=lambda p: p.stat().st_mtime)
+    if not stored:
+        raise ValueError(f"a result must be a folder that `run` printed, or an experiment with one below ./results; got {name!r}.")
+    return stored[-1].parent
+
+
+def _limit_cores(threads):
+    if threads is None:
+        return
+    if threads < 1:
+        raise ValueError(f"--threads must be at least 1; got {threads}.")
+    if hasattr(os, "sched_setaffinity"):
+        # XLA sizes its thread pool by the cores that the process may use; it has no other public setting
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def _one_line_warning(message, category, filename, lineno, file=None, line=None):
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _stop(message, status=2):
+    print(f"spectrax: {message}", file=sys.stderr)
+    raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Where the bins of a spectrum lie, on which axis, and at which points its law is drawn."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+Bands = Sequence[tuple[float, float]]
+LOWEST = 1e-4  # a log axis starts at most this far below the top of the bulk
+
+
+def bulk_top(values: np.ndarray, bands: Bands) -> float:
+    """Upper edge of the bulk: the law's, or median + 4 (upper quartile - median), which spikes don't move."""
+    finite = [hi for _, hi in bands if np.isfinite(hi)]
+    if finite and max(finite) > 0:
+        return float(max(finite))
+    median, upper = np.quantile(values, [0.5, 0.75])
+    return float(median + 4 * (upper - median))
+
+
+def choose_scale(values: np.ndarray, bands: Bands, marked: np.ndarray) -> str:
+    """ "linear" where everything lies within 4 times the bulk's edge (or has both signs), "loglog" for a tail, else "log".
+
+    A tail: more than 5 values and 0.5 % of all lie beyond 1.5 times the edge. values (n,), marked: outliers (k,).
+    """
+    top = bulk_top(values, bands)
+    everything = np.concatenate([values, marked[np.isfinite(marked)]])
+    if everything.size == 0 or values.size == 0 or values[0] < 0 or top <= 0 or everything.max() <= 4 * top:
+        return "linear"
+    beyond = np.sum(values > 1.5 * top)
+    return "loglog" if beyond > max(5, 0.005 * values.size) else "log"
+
+
+def bin_edges(values: np.ndarray, bands: Bands, bins: int | None, log: bool) -> np.ndarray:
+    """Bin edges (m,), increasing: equal widths (of log10 if `log`) inside each band, ending at its edges, going on outside.
+
+    bins: over all bands; 1.3 sqrt(n) between 8 and 80 where None, more than for independent draws, since eigenvalues
+    repel and a bin's count hardly fluctuates. Values above 0 only on a log axis.
+    """
+    if bins is not None and bins < 1:
+        raise ValueError(f"bins must be at least 1; got {bins}.")
+    number = bins or int(np.clip(1.3 * np.sqrt(values.size), 8, 80))
+    usable = values[values > 0] if log else values
+    if usable.size == 0:
+        return np.array([0.5, 1.5]) if log else np.array([-0.5, 0.5])
+    low, high = float(usable[0]), float(usable[-1])
+    if log:
+        low = max(low, LOWEST * bulk_top(values, bands))
+        low, high = np.log10(low), np.log10(max(high, low * 1.01))
+    inside = _finite_bands(bands, low, high, log)
+    if not inside:
+        centre = np.quantile(np.log10(usable) if log else usable, [0.02, 0.98])
+        span = max(float(centre[1] - centre[0]), 1e-9 * max(abs(low), abs(high), 1e-300))
+        count = int(np.clip(np.ceil((high - low) / span * number), 1, 20 * number))
+        edges = np.linspace(low, high, count + 1) if high > low else np.array([low - 0.5 * span, low + 0.5 * span])
+    else:
+        edges = _edges_around(inside, low, high, number)
+    return 10.0**edges if log else edges
+
+
+def law_grid(bands: Bands, edges: np.ndarray, log: bool) -> Iterator[np.ndarray]:
+    """Points (400,) of each band to draw a density at, dense near square-root edges; infinite bands end at the bins."""
+    for low, high in bands:
+        a = low if np.isfinite(low) else edges[0]
+        b = high if np.isfinite(high) else edges[-1]
+        if log:
+            a, b = max(a, edges[0] * 0.5, 1e-300), max(b, edges[0])
+        if b > a:
+            angle = 0.5 * (1 - np.cos(np.linspace(0, np.pi, 400)))
+            grid = a * (b / a) ** angle if log else a + (b - a) * angle
+            grid[0], grid[-1] = a, b
+            yield grid
+
+
+def _finite_bands(bands, low, high, log):
+    """The bands that carry values, in the coordinate of the bins, infinite or non-positive ends cut at the data."""
+    found = []
+    for a, b in sorted(bands):
+        if log:
+            a = np.log10(a) if a > 0 else -np.inf
+            b = np.log10(b) if b > 0 else -np.inf
+        a = max(a, low) if not np.isfinite(a) or (log and a < low) else a
+        b = min(b, high) if not np.isfinite(b) else b
+        if b > a:
+            found.append((a, b))
+    return found
+
+
+def _edges_around(inside, low, high, number):
+    width = sum(b - a for a, b in inside) / number
+    width = max(width, (high - low) / (20 * number))  # a far outlier must not ask for a million bins
+    pieces = []
+    first, last = inside[0][0], inside[-1][1]
+    before = max(0, int(np.ceil((first - low) / width)))
+    pieces.append(first - width * np.arange(before, 0, -1))
+    for index, (a, b) in enumerate(inside):
+        if index and a > inside[index - 1][1]:
+            start = inside[index - 1][1]
+            pieces.append(np.linspace(start, a, max(1, round((a - start) / width)) + 1)[1:-1])
+        pieces.append(np.linspace(a, b, max(1, round((b - a) / width)) + 1))
+    after = max(0, int(np.ceil((high - last) / width)))
+    pieces.append(last + width * np.arange(1, after + 1))
+    return np.unique(np.concatenate(pieces))

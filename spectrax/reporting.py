@@ -1,0 +1,128 @@
+"""What the command line prints: the plan of a run, the table of claims, what a result holds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spectrax import claim, experiment, runner
+from spectrax.result import Result, open_result
+from spectrax.store import StoreError, read_header
+
+_COLOURS = {"holds": "green", "fails": "bold red", "undecided": "yellow"}
+
+
+def report(result: Result, claims: Sequence[claim.Claim], figures: Sequence[Path]) -> None:
+    """Claims as a table, then notable runs and the paths of everything stored."""
+    console = _console()
+    if claims:
+        _print_claims(console, claims)
+    for line in notable(result):
+        console.print(line)
+    for path in figures:
+        if path.suffix == ".png":
+            console.print(f"figure  {path}", highlight=False, soft_wrap=True)
+    if claims:
+        console.print(f"claims  {result.path / 'claims.csv'}", highlight=False, soft_wrap=True)
+    console.print(f"result  {result.path}", highlight=False, soft_wrap=True)
+
+
+def notable(result: Result) -> list[str]:
+    """One line on diverged runs and one on runs that ended above their initial loss, where there are any."""
+    lines = []
+    for variable, words in (("diverged", "diverged (weights or loss not finite): kept and marked"),
+                            ("loss_above_start", "ended with a training loss above its start")):
+        if variable in result:
+            marked = result[variable]
+            runs = marked.where(marked == 1).to_series().dropna().reset_index()
+            if len(runs):
+                rates = sorted({(r.optimizer, r.learning_rate) for r in runs.itertuples()})
+                named = ", ".join(f"{o} {r:g}" for o, r in rates)
+                lines.append(f"{len(runs)} of {int(marked.notnull().sum())} runs {words} ({named})")
+    return lines
+
+
+def announce(module: Any, config: Any, output: str | None) -> None:
+    """What `run` would do: runs to do and done, where, expected time and memory. Runs nothing, writes nothing."""
+    plan = runner.plan_of(module, config)
+    identity = experiment.identity(module, config, plan)
+    folder = Path(output) if output else experiment.folder_of("results", identity)
+    points = plan.points()
+    finished = 0
+    if (folder / "study.json").is_file():
+        if read_header(folder).get("identity") != identity:
+            raise StoreError(f"the output folder must hold this study; {folder} holds another. Choose another --output.")
+        finished = sum(run in points for run in open_result(folder)._finished)
+    expected = runner.estimate(plan, len(points) - finished)
+    console = _console()
+    console.print(f"{identity['experiment']}: {len(points)} runs, {finished} stored, {len(points) - finished} to do")
+    if expected["seconds"] == expected["seconds"]:
+        console.print(f"expected time about {expected['seconds']:.0f} s, memory about {expected['memory']:.0f} MiB")
+    else:
+        console.print("expected time and memory: not known beforehand for measurements without training")
+    console.print(f"result  {folder}", highlight=False, soft_wrap=True)
+
+
+def show(folder: Path) -> None:
+    """Configuration, axes, variables, sessions and the stored claims of a result; nothing is run or imported."""
+    result = open_result(folder)
+    console = _console()
+    header = result.header
+    console.print(f"{header['experiment']}  {folder}", highlight=False, soft_wrap=True)
+    for key, value in result.config.items():
+        console.print(f"  {key} = {value}", highlight=False, markup=False)
+    console.print(f"{len(result._finished)} of {len(header['runs'])} runs stored; axes:")
+    for axis, values in result.axes.items():
+        console.print(f"  {axis}: {', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}", highlight=False)
+    console.print("variables: " + ", ".join(result.variables), highlight=False)
+    for line in notable(result):
+        console.print(line)
+    for session in header["sessions"]:
+        versions = " ".join(f"{k} {v}" for k, v in session.get("versions", {}).items())
+        console.print(f"session {session['started']}: {session['runs']} runs in {session['seconds']:.0f} s, "
+                      f"{session.get('cores')} cores, {session.get('device')}, {session.get('mapping', 'points')}; "
+                      f"commit {session.get('commit', 'unknown')[:13]}; {versions}", highlight=False, markup=False)
+    stored = folder / "claims.csv"
+    if stored.is_file():
+        console.print(stored.read_text(), highlight=False, markup=False, soft_wrap=True)
+
+
+def selection(pairs: Sequence[str]) -> dict[str, Any]:
+    """{"optimizer": "adam", "step": 1} from ["optimizer=adam", "step=1"]; ValueError for a pair without `=`."""
+    chosen = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--select must be AXIS=VALUE; got {pair!r}. For example optimizer=adam.")
+        chosen[name] = _number(value)
+    return chosen
+
+
+def _number(text):
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _print_claims(console, claims):
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("claim", "source"):
+        table.add_column(name, overflow="fold")
+    for name in ("predicted", "measured", "error"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("n", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    for c in claims:
+        table.add_row(c.statement, c.source, *(f"{x:.4g}" for x in (c.predicted, c.measured, c.error)), str(c.n),
+                      f"[{_COLOURS[c.verdict]}]{c.verdict}[/]")
+    console.print(table)
+
+
+def _console():
+    from rich.console import Console
+
+    return Console(width=None if Console().is_terminal else 140)

@@ -1,0 +1,144 @@
+"""From an experiment and a configuration to a stored result with claims and figures."""
+
+import datetime
+import time
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from spectrax import claim as claims_module
+from spectrax import environment, experiment, sweep
+from spectrax.result import Result, open_result
+from spectrax.store import Store
+from spectrax.study import Grid, Study
+
+
+def plan_of(module: ModuleType, config: Any) -> Study | Grid:
+    """The experiment's plan; an experiment with `run(config)` instead becomes a grid of one point."""
+    if hasattr(module, "plan"):
+        return module.plan(config)
+    return Grid(lambda: module.run(config))
+
+
+def run_experiment(
+    module: ModuleType,
+    config: Any,
+    *,
+    root: Path | str = "results",
+    output: Path | str | None = None,
+    force: bool = False,
+    workers: int | None = None,
+    progress: Any = None,
+) -> Result:
+    """Runs what the result misses and stores it; the result is at `output`, else root/<experiment>/<hash>.
+
+    Raises ExperimentError, StoreError or ValueError, each in one line, before anything is computed; a session on
+    another version, commit or number of cores than an earlier one warns and goes on.
+    """
+    plan = plan_of(module, config)
+    identity = experiment.identity(module, config, plan)
+    folder = Path(output) if output is not None else experiment.folder_of(root, identity)
+    header = {"identity": identity, "experiment": identity["experiment"], "config": experiment.as_json(config),
+              "axes": list(plan.axes), "coords": plan.coords(), "paper": getattr(module, "PAPER", "")}
+    with Store.open(folder, header, force=force) as store:
+        here = environment.describe()
+        for before in store.header["sessions"][-1:]:
+            changed = environment.differences(before, here)
+            if changed and store.missing(plan.points()):
+                warnings.warn(f"the stored runs were made elsewhere: {'; '.join(changed)}. Bits may differ.", stacklevel=2)
+        store.note(config=header["config"])
+        begun = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        if store.missing(plan.points()):
+            session = sweep.run(plan, store, progress=progress, workers=workers)
+            store.note(sessions=[*store.header["sessions"], {"started": begun, **here, **session}])
+    return open_result(folder)
+
+
+def evaluate(module: ModuleType, result: Result) -> list[claims_module.Claim]:
+    """The experiment's claims on a stored result, also written to claims.csv beside it where the folder allows."""
+    found = list(module.claims(result)) if hasattr(module, "claims") else []
+    try:
+        claims_module.write_csv(found, result.path / "claims.csv")
+    except OSError as error:
+        warnings.warn(f"claims.csv could not be written to {result.path}: {error.strerror}.", stacklevel=2)
+    return found
+
+
+def draw(
+    module: ModuleType, result: Result, *, names: list[str] | None = None, width: float = 7.0, output: Path | str | None = None
+) -> list[Path]:
+    """Draws the experiment's figures (all, or those named) from the stored result; paths of PNG and PDF files.
+
+    width: inches, 7 for a page, 3.4 for a column. output: folder, else `figures` in the result.
+    Raises ExperimentError for a figure that the experiment doesn't have.
+    """
+    from spectrax import figures
+
+    known = getattr(module, "FIGURES", {})
+    for name in names or ():
+        if name not in known:
+            raise experiment.ExperimentError(f"a figure must be one of {', '.join(known) or 'none'}; got {name!r}.")
+    folder = Path(output) if output is not None else result.path / "figures"
+    paths = []
+    for name in names or known:
+        axes = figures.canvas(width=width, caption=result.caption())
+        known[name](result, axes)
+        stem = name if width >= 7.0 else f"{name}_{width:g}in"
+        paths += figures.save(axes.figure, folder / stem)
+    return [Path(p) for p in paths]
+
+
+def estimate(plan: Study | Grid, missing: int) -> dict[str, float]:
+    """Expected wall seconds and peak memory (MiB) of the missing points, from operation counts and a 0.3 s calibration.
+
+    A training step is 3 products of (n, d) x (d, h) per matrix; a captured matrix 2 Gram matrices and reductions; a
+    readout features, Gram matrix and Cholesky. Good to a factor of about 2 for two-layer networks on a quiet machine;
+    NaN for a Grid, whose cost isn't known beforehand.
+    """
+    if isinstance(plan, Grid):
+        return {"seconds": float("nan"), "memory": float("nan")}
+    import jax
+
+    from spectrax.matrices import views
+    from spectrax.models.network import Network
+    from spectrax.pool import usable_cores
+
+    single, double = _calibrate()
+    data = jax.eval_shape(plan.task.draw, jax.random.key(0))
+    example = data.train.x
+    network = Network.of(plan.model, jax.numpy.zeros((1, *example.shape[1:])))
+    params, _ = jax.eval_shape(network.init, jax.random.key(0))
+    n, total = example.shape[0], data.train.x.shape[0] + data.probe.x.shape[0] + data.test.x.shape[0]
+    weights = sum(v.shape[0] * v.shape[1] for v in views(params))
+    small = sum(min(v.shape) ** 2 * (max(v.shape) + 3 * min(v.shape)) for v in views(params))
+    names = {c.name for c in plan.captures}
+    spectra = 1 + ("update" in names)
+    per_step = 6.0 * n * weights / single
+    read = 0.0
+    if "readout" in names:
+        width = max((v.shape[0] for v in views(params)), default=1)
+        read = 2.0 * (total - n) * weights / single + (n * width**2 + width**3 / 3) / double
+    per_capture = (2.0 * spectra * small / double + read) * 1.3 / usable_cores() * 2
+    steps = plan.steps[-1] + ("update" in names)
+    seconds = missing * (steps * per_step + len(plan.steps) * per_capture)
+    memory = 450 + (4.0 * total * sum(example.shape[1:]) + 12 * 4 * weights + 6 * 24 * weights) / 2**20
+    return {"seconds": seconds, "memory": memory}
+
+
+def _calibrate():
+    """(float32 products per second in jax, float64 in NumPy on all cores), flop/s."""
+    import jax.numpy as jnp
+    import numpy as np
+
+    a = jnp.ones((1200, 1200))
+    (a @ a).block_until_ready()
+    b = np.ones((800, 800))
+    b @ b
+    begun = time.perf_counter()
+    for _ in range(3):
+        (a @ a).block_until_ready()
+    middle = time.perf_counter()
+    for _ in range(3):
+        b @ b
+    return 3 * 2 * 1200.0**3 / (middle - begun), 3 * 2 * 800.0**3 / (time.perf_counter() - middle)

@@ -1,0 +1,59 @@
+"""Checks of parameters at the border of the package: one-line errors saying what must hold, what came, what to do."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def positive(name: str, value: float, remedy: str) -> float:
+    """Returns `value` as a float, or raises ValueError unless it is positive and finite."""
+    number = _float(name, value, "positive and finite", remedy)
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"{name} must be positive and finite; got {value!r}; {remedy}")
+    return number
+
+
+def non_negative(name: str, value: float, remedy: str) -> float:
+    """Returns `value` as a float, or raises ValueError unless it is finite and not below zero."""
+    number = _float(name, value, "finite and not negative", remedy)
+    if not (number >= 0 and math.isfinite(number)):
+        raise ValueError(f"{name} must be finite and not negative; got {value!r}; {remedy}")
+    return number
+
+
+def count(name: str, value: float, remedy: str) -> int:
+    """Returns `value` as an int, or raises ValueError unless it is a whole number of at least 1."""
+    number = _float(name, value, "a whole number of at least 1", remedy)
+    if not (number >= 1 and number == math.floor(number) and math.isfinite(number)):
+        raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}; {remedy}")
+    return int(number)
+
+
+def array(name: str, values: ArrayLike, remedy: str, *, above: float = -math.inf) -> NDArray[np.float64]:
+    """Returns `values` as a float64 array, or raises ValueError naming the first that is not finite and > `above`."""
+    must = "finite" if above == -math.inf else f"finite and above {above:g}"
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be {must}; got {values!r}; {remedy}") from None
+    bad = ~(np.isfinite(numbers) & (numbers > above))
+    if np.any(bad):
+        raise ValueError(f"{name} must be {must}; got {numbers[bad].flat[0]!r}; {remedy}")
+    return numbers
+
+
+def probabilities(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns `values`, or raises ValueError naming the first outside [0, 1]; NaN passes."""
+    bad = (values < 0) | (values > 1)
+    if np.any(bad):
+        raise ValueError(f"probability must lie in [0, 1]; got {values[bad].flat[0]!r}; clip it or pass a cdf value")
+    return values
+
+
+def _float(name: str, value: Any, must: str, remedy: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be {must}; got {value!r}; {remedy}") from None

@@ -1,0 +1,156 @@
+"""What a spectral law is: bands, atoms and a density; distribution function, quantiles, moments and transform follow.
+
+A new law is a file with a frozen dataclass deriving from `Law` that states `bands`, `atoms` (if any), `pdf` and
+`examples`; everything else has a default that is right to about 1e-13 and may be overridden by a closed form.
+`theory.testing.check(law)` tests the whole contract.
+"""
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theory import checks
+
+FloatArray = NDArray[np.float64]
+Pairs = tuple[tuple[float, float], ...]
+
+
+def elementwise(method: Callable[[Any, FloatArray], FloatArray]) -> Callable[[Any, ArrayLike], Any]:
+    """Lets a method written for float64 arrays of at least one axis take any shape; a scalar gives a float.
+
+    Floating-point warnings are silenced inside: infinities and zeros at edges are values of the law, not mistakes.
+    """
+
+    @functools.wraps(method)
+    def call(self: Any, x: ArrayLike) -> Any:
+        x = np.asarray(x, dtype=np.float64)
+        with np.errstate(all="ignore"):
+            if x.ndim:
+                return method(self, x)
+            return float(method(self, x[None])[0])
+
+    return call
+
+
+class Law(ABC):
+    """A probability law on the real line: a density on finitely many bands, and atoms.
+
+    Every function takes arrays of any shape and returns the same shape; a scalar gives a float; NaN gives NaN.
+    Instances are immutable and hashable: tables for the derived functions are made once per law and kept.
+    """
+
+    kind: ClassVar[str] = "eigenvalues"  # or "singular_values", "scalar"; kinds are never compared with each other
+
+    @property
+    @abstractmethod
+    def bands(self) -> Pairs:
+        """Closed intervals ((low, high), ...) carrying the continuous part, in increasing order."""
+
+    @property
+    def atoms(self) -> Pairs:
+        """Point masses ((x, mass), ...) in increasing order of x."""
+        return ()
+
+    @abstractmethod
+    def pdf(self, x: ArrayLike) -> Any:
+        """Density of the continuous part; 0 outside the bands; infinite only at a hard edge, never NaN for real x."""
+
+    @classmethod
+    @abstractmethod
+    def examples(cls) -> Sequence["Law"]:
+        """Instances that span the parameters; the law suite runs over them."""
+
+    @property
+    def window(self) -> Pairs:
+        """Finite intervals holding the continuous mass up to rounding; a law with infinite bands overrides it."""
+        return self.bands
+
+    @elementwise
+    def cdf(self, x: FloatArray) -> FloatArray:
+        """P(X <= x), atoms included."""
+        below = sum((t.below(x) for t in _tables(self)), np.where(np.isnan(x), x, 0.0))
+        return np.minimum(below + sum((m * (x >= a) for a, m in self.atoms), np.zeros(1)), 1.0)
+
+    @elementwise
+    def sf(self, x: FloatArray) -> FloatArray:
+        """P(X > x), summed from above: relative accuracy is kept up to the upper edge."""
+        above = sum((t.above(x) for t in _tables(self)), np.where(np.isnan(x), x, 0.0))
+        return np.minimum(above + sum((m * (x < a) for a, m in self.atoms), np.zeros(1)), 1.0)
+
+    @elementwise
+    def logsf(self, x: FloatArray) -> FloatArray:
+        """log P(X > x); -inf above the support."""
+        return np.log(self.sf(x))
+
+    @elementwise
+    def quantile(self, p: FloatArray) -> FloatArray:
+        """inf{x: cdf(x) >= p}; the ends of the support at 0 and 1; ValueError outside [0, 1]."""
+        from theory.tables import quantile
+
+        return quantile(self, checks.probabilities(p))
+
+    def moment(self, k: int) -> float:
+        """E X^k for a whole number k >= 0, atoms included."""
+        _whole(k)
+        atoms = sum(mass * x**k for x, mass in self.atoms)
+        return float(atoms + sum(t.integral(lambda x: x**k) for t in _tables(self)))
+
+    @property
+    def mean(self) -> float:
+        """E X."""
+        return self.moment(1)
+
+    @property
+    def std(self) -> float:
+        """Standard deviation, from the centred square: no cancellation for a narrow law far from zero."""
+        mean = self.mean
+        atoms = sum(mass * (x - mean) ** 2 for x, mass in self.atoms)
+        return float(np.sqrt(atoms + sum(t.integral(lambda x: (x - mean) ** 2) for t in _tables(self))))
+
+    def stieltjes(self, z: Any) -> Any:
+        """int dF(x)/(x - z), atoms included, for complex z of both half planes and real z off the support.
+
+        Complex z give complex values, real z real ones. On the support itself the value is NaN: the limits from above
+        and below differ there.
+        """
+        z = np.asarray(z)
+        complex_input = np.iscomplexobj(z)
+        flat = z.astype(np.complex128).ravel()
+        with np.errstate(all="ignore"):
+            values = self._stieltjes(flat)
+        values = np.where(self._on_support(flat), complex(np.nan, np.nan), values).reshape(z.shape)
+        values = values if complex_input else values.real
+        return values if z.ndim else values.item()
+
+    def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Draws n independent values, shape (n,), by inverting the distribution function.
+
+        Eigenvalues of one matrix repel each other and are not such draws: see the finite-size nulls of `spectrax`.
+        """
+        return self.quantile(rng.random(checks.count("number of draws", n, "pass n >= 1")))
+
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        value = sum((mass / (x - z) for x, mass in self.atoms), np.zeros(z.shape, np.complex128))
+        return value + sum((t.stieltjes(z) for t in _tables(self)), np.zeros(z.shape, np.complex128))
+
+    def _on_support(self, z: NDArray[np.complex128]) -> NDArray[np.bool_]:
+        intervals = (*self.bands, *((x, x) for x, _ in self.atoms))
+        inside = np.zeros(z.shape, bool)
+        for low, high in intervals:
+            inside |= (z.real >= low) & (z.real <= high)
+        return inside & (z.imag == 0)
+
+
+def _tables(law: Law) -> tuple[Any, ...]:
+    from theory.tables import tables
+
+    return tables(law)
+
+
+def _whole(k: int) -> None:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 0:
+        raise ValueError(f"order of a moment must be a whole number >= 0; got {k!r}; pass 0, 1, 2, ...")

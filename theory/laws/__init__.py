@@ -1,0 +1,1 @@
+"""Spectral laws of large random matrices, one per file."""

@@ -1,0 +1,139 @@
+"""Where a signal puts an eigenvalue or singular value beside the bulk, and how well its vectors point at the signal.
+
+One convention for all: a matrix has `rows` and `cols`, ratio = cols/rows; left vectors live in R^rows, right ones in
+R^cols. Overlaps are squared, <u, u_hat>^2. Below the threshold the location is the edge and the overlaps are 0.
+Near the threshold every difference is factorised, so that overlaps go to 0 without cancellation.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theory import checks
+
+FloatArray = NDArray[np.float64]
+_RATIO = "pass cols / rows of the matrix"
+
+
+class Outlier(NamedTuple):
+    """Prediction for one signal direction; floats, or arrays of the broadcast shape of the arguments."""
+
+    location: Any  # eigenvalue or singular value; the edge where nothing is detached
+    left_overlap: Any  # squared overlap in R^rows
+    right_overlap: Any  # squared overlap in R^cols
+    threshold: Any  # signal at which the outlier detaches
+    detached: Any  # bool
+
+
+def spiked_covariance(spike: ArrayLike, ratio: ArrayLike) -> Outlier:
+    """Outlier of X^T X / n where one direction e of R^p has population variance `spike`, all others 1.
+
+        l = spike, c = ratio = p/n:   detached iff |l - 1| > sqrt(c);   location = l (1 + c/(l - 1))
+        right overlap <v, e>^2 = ((l-1)^2 - c)/((l-1)(l-1+c));   left overlap <u, X e/|X e|>^2 = 1 - c/(l-1)^2
+
+    X is n x p with rows of covariance 1 + (l - 1) e e^T; u, v are the singular vectors of X. A spike below 1 - sqrt(c)
+    (for c < 1) leaves at the lower edge; `threshold` is the one on the side of the spike, 1 +- sqrt(c).
+    Raises ValueError for a negative spike or a ratio that is not positive. Source: Baik and Silverstein 2006; Paul
+    2007 (right overlap); Benaych-Georges and Nadakuditi 2011 for the companion (left).
+
+    >>> spiked_covariance(3.0, 0.25).location
+    3.375
+    """
+    l, c = _broadcast(checks.array("spike", spike, "pass a population variance"), _ratio(ratio))
+    if np.any(l < 0):
+        raise ValueError(f"spike must not be negative; got {l[l < 0].flat[0]!r}; pass a population variance")
+    root = np.sqrt(c)
+    up = l >= 1
+    distance = np.abs(l - 1)
+    detached = distance > root
+    gap = np.where(detached, distance, 1 + root)  # a safe operand where nothing is detached
+    sign = np.where(up, 1.0, -1.0)
+    location = np.where(detached, l * (1 + c / (sign * gap)), (1 + sign * root) ** 2)
+    excess = (gap - root) * (gap + root)
+    right = excess / (gap * (gap + sign * c))
+    return _outlier(location, excess / gap**2, right, 1 + sign * root, detached)
+
+
+def spiked_rectangular(strength: ArrayLike, ratio: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
+    """Singular value of N + strength u v^T, N of shape (rows, cols) with entries of variance `variance`/rows.
+
+        t = strength/sqrt(variance), c = ratio = cols/rows, detached iff t > c^(1/4)
+        location = sqrt(variance) sqrt((1 + t^2)(c + t^2))/t,   edge sqrt(variance)(1 + sqrt c)
+        left overlap (t^4 - c)/(t^2 (t^2 + 1)),   right overlap (t^4 - c)/(t^2 (t^2 + c))
+
+    u in R^rows and v in R^cols are unit vectors independent of the noise.
+    Raises ValueError for a negative strength, a ratio or variance that is not positive.
+    Source: Benaych-Georges and Nadakuditi 2012, section 3.1 (with rows and columns exchanged).
+
+    >>> round(spiked_rectangular(2.0, 0.25).location, 6)
+    2.304886
+    """
+    t = checks.array("strength", strength, "pass the singular value of the signal")
+    if np.any(t < 0):
+        raise ValueError(f"strength must not be negative; got {t[t < 0].flat[0]!r}; move the sign into a vector")
+    v = checks.array("variance", variance, "pass rows times the variance of one entry", above=0)
+    t, c, v = _broadcast(t, _ratio(ratio), v)
+    std, critical = np.sqrt(v), c**0.25
+    detached = t > critical * std
+    s = np.where(detached, t / std, 1 + critical)
+    excess = (s - critical) * (s + critical) * (s**2 + np.sqrt(c)) / s**2
+    location = std * np.where(detached, np.sqrt((1 / s**2 + 1) * (c + s**2)), 1 + np.sqrt(c))
+    return _outlier(location, excess / (s**2 + 1), excess / (s**2 + c), critical * std, detached)
+
+
+def spiked_wigner(strength: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
+    """Eigenvalue of N + strength u u^T, N symmetric n x n with entries of variance `variance`/n.
+
+        t = strength/sqrt(variance), detached iff |t| > 1:   location = sqrt(variance)(t + 1/t),   overlap = 1 - 1/t^2
+
+    A strength below -1 leaves at the lower edge. Both overlaps are <u, u_hat>^2.
+    Raises ValueError for a variance that is not positive. Source: Benaych-Georges and Nadakuditi 2011.
+
+    >>> spiked_wigner(2.0).location
+    2.5
+    """
+    t = checks.array("strength", strength, "pass the eigenvalue of the signal")
+    t, v = _broadcast(t, checks.array("variance", variance, "pass n times the variance of one entry", above=0))
+    std, sign = np.sqrt(v), np.where(t < 0, -1.0, 1.0)
+    detached = np.abs(t) > std
+    s = np.where(detached, np.abs(t) / std, 2.0)
+    overlap = (s - 1) * (s + 1) / s**2
+    return _outlier(sign * std * np.where(detached, s + 1 / s, 2.0), overlap, overlap, sign * std, detached)
+
+
+def strength_from_outlier(location: ArrayLike, ratio: ArrayLike, variance: ArrayLike = 1.0) -> Any:
+    """Strength of the signal behind an outlying singular value: the inverse of `spiked_rectangular`; 0 inside the bulk.
+
+        t^2 = (y + sqrt(y^2 - 4 c))/2,   y = location^2/variance - 1 - c
+
+    >>> round(strength_from_outlier(spiked_rectangular(2.0, 0.25).location, 0.25), 12)
+    2.0
+    """
+    s = checks.array("location", location, "pass a singular value")
+    v = checks.array("variance", variance, "pass rows times the variance of one entry", above=0)
+    s, c, v = _broadcast(s, _ratio(ratio), v)
+    x, root = s / np.sqrt(v), np.sqrt(c)
+    # y -+ 2 sqrt(c) = x^2 - (1 +- sqrt c)^2, factorised: the edge is reached without cancellation
+    below, above = (x - 1 - root) * (x + 1 + root), (x - 1 + root) * (x + 1 - root)
+    inside = np.maximum(below, 0.0)
+    square = ((below + above) / 2 + np.sqrt(inside * np.abs(above))) / 2
+    strength = np.where(below > 0, np.sqrt(v * np.maximum(square, 0.0)), 0.0)
+    return strength if strength.ndim else float(strength)
+
+
+def _ratio(ratio: ArrayLike) -> FloatArray:
+    return checks.array("ratio", ratio, _RATIO, above=0)
+
+
+def _broadcast(*arrays: FloatArray) -> tuple[FloatArray, ...]:
+    return tuple(np.broadcast_arrays(*arrays))
+
+
+def _outlier(
+    location: FloatArray, left: FloatArray, right: FloatArray, threshold: FloatArray, detached: NDArray[np.bool_]
+) -> Outlier:
+    left, right = np.where(detached, left, 0.0), np.where(detached, right, 0.0)
+    if detached.ndim:
+        return Outlier(location, left, right, threshold, detached)
+    return Outlier(float(location), float(left), float(right), float(threshold), bool(detached))

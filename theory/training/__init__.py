@@ -1,0 +1,1 @@
+"""Spectra of trained weights: closed forms after few steps of an optimizer."""
