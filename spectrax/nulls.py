@@ -151,7 +151,7 @@ def upper_half_exponent(values: np.ndarray) -> float:
 
 def _read(name, draws):
     try:
-        with np.load(cache_folder() / name, allow_pickle=False) as file:
+        with open(cache_folder() / name, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {key: np.asarray(file[key], dtype=np.float64) for key in _STATISTICS}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # absent or damaged: sampled again

@@ -209,3 +209,9 @@ def _position(values, wanted, name) -> int:
         if value == wanted or (isinstance(value, float) and isinstance(wanted, int | float) and np.isclose(value, wanted, rtol=1e-6, atol=0)):
             return i
     raise ValueError(f"{name} must be one of {', '.join(map(str, values))}; got {wanted!r}.")
+
+
+def together(arrays: Mapping[str, xr.DataArray], dimension: str) -> xr.DataArray:
+    """Arrays of the same dims as one, along a new first dimension labelled by their names."""
+    parts = [array.drop_vars([c for c in array.coords if c not in array.dims]) for array in arrays.values()]
+    return xr.concat(parts, dim=pd.Index(list(arrays), name=dimension), coords="minimal", compat="override")

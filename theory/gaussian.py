@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
-from theory.quadrature import gauss_legendre, panel_points, resolve
+from theory.quadrature import gauss_legendre, panel_points, refine, resolve
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[Any], Any]
@@ -79,13 +79,27 @@ def _constants(f: Function, order: int) -> ActivationConstants:
     mean, second = float(np.sum(weight * value)), float(np.sum(weight * value**2))
     hermite = tuple(float(np.sum(weight * value * h)) for h in _hermite(z, order))
     variance = float(np.sum(weight * (value - mean) ** 2))
-    slopes = value @ _differentiation().T / np.diff(edges)[:, None]
-    jump = np.diff(edges) < 1e-9
-    if np.any(np.ptp(value[jump], axis=-1) > 1e-6 * math.sqrt(second)):
-        square_slope = math.inf
-    else:
-        square_slope = float(np.sum(weight * slopes**2))
-    return ActivationConstants(mean, variance, hermite, second, hermite[1], square_slope)
+    return ActivationConstants(mean, variance, hermite, second, hermite[1], _slope_square(f, edges, math.sqrt(second)))
+
+
+def _slope_square(f: Function, edges: FloatArray, scale: float) -> float:
+    """E f'^2. A kink is boxed anew: panels that resolve f to rounding resolve f' to the square root of it only."""
+
+    def integrals(low: FloatArray, high: FloatArray) -> FloatArray:
+        z, w = panel_points(low, high)
+        slopes = _values(f, z) @ _differentiation().T / (high - low)[:, None]
+        return np.sum(w * _density(z) * slopes**2, axis=-1)[None]
+
+    z, _ = panel_points(edges[:-1], edges[1:])
+    value = _values(f, z)
+    start, end = value @ _ends()[0], value @ _ends()[1]
+    narrow = np.diff(edges) < 1e-9
+    across, within = np.abs(start[1:] - end[:-1]), np.ptp(value[narrow], axis=-1)
+    if np.any(across > 1e-6 * scale) or np.any(within > 1e-6 * scale):
+        return math.inf
+    rough = np.sum(integrals(edges[:-1], edges[1:]))
+    edges = refine(integrals, edges, np.array([1e-13 * rough]))
+    return float(np.sum(integrals(edges[:-1], edges[1:])))
 
 
 def _values(f: Function, z: FloatArray) -> FloatArray:
@@ -95,7 +109,7 @@ def _values(f: Function, z: FloatArray) -> FloatArray:
     if value.dtype != np.float64:
         raise ValueError(f"activation must return float64; got {value.dtype} from {name}; use NumPy functions, not jax")
     if value.shape != z.shape:
-        raise ValueError(f"activation must act elementwise; got shape {value.shape} for {z.shape} from {name}; vectorise")
+        raise ValueError(f"activation must act elementwise; got {value.shape} for {z.shape} from {name}; vectorise it")
     if not np.all(np.isfinite(value)):
         raise ValueError(f"activation must be finite on [-14, 14]; got a non-finite value from {name}; pass a tame one")
     return value
@@ -113,11 +127,24 @@ def _hermite(z: FloatArray, order: int) -> list[FloatArray]:
     return result
 
 
+def _barycentric() -> tuple[FloatArray, FloatArray]:
+    """Returns Gauss-Legendre nodes of [0, 1] and their barycentric weights (Wang and Xiang 2012, theorem 3.1)."""
+    x, w = gauss_legendre()
+    return x, np.asarray(np.sqrt((x - x**2) * w) * (-1.0) ** np.arange(len(x)), dtype=np.float64)
+
+
+@functools.cache
+def _ends() -> tuple[FloatArray, FloatArray]:
+    """Returns the row vectors that extrapolate from values at the nodes to 0 and to 1."""
+    x, b = _barycentric()
+    low, high = b / (0 - x), b / (1 - x)
+    return low / np.sum(low), high / np.sum(high)
+
+
 @functools.cache
 def _differentiation() -> FloatArray:
     """Returns the matrix from values at the Gauss-Legendre nodes of [0, 1] to derivatives there (barycentric)."""
-    x, w = gauss_legendre()
-    b = np.sqrt((x - x**2) * w) * (-1.0) ** np.arange(len(x))
+    x, b = _barycentric()
     gap = x[:, None] - x + np.eye(len(x))
     matrix = b / b[:, None] / gap
     np.fill_diagonal(matrix, 0.0)

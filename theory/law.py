@@ -56,7 +56,7 @@ class Law(ABC):
         return ()
 
     @abstractmethod
-    def pdf(self, x: ArrayLike) -> Any:
+    def pdf(self, x: ArrayLike, /) -> Any:
         """Density of the continuous part; 0 outside the bands; infinite only at a hard edge, never NaN for real x."""
 
     @classmethod
@@ -73,13 +73,15 @@ class Law(ABC):
     def cdf(self, x: FloatArray) -> FloatArray:
         """P(X <= x), atoms included."""
         below = sum((t.below(x) for t in _tables(self)), np.where(np.isnan(x), x, 0.0))
-        return np.minimum(below + sum((m * (x >= a) for a, m in self.atoms), np.zeros(1)), 1.0)
+        total = np.minimum(below + sum((m * (x >= a) for a, m in self.atoms), np.zeros(1)), 1.0)
+        return np.where(x >= self._ends[1], 1.0, total)
 
     @elementwise
     def sf(self, x: FloatArray) -> FloatArray:
         """P(X > x), summed from above: relative accuracy is kept up to the upper edge."""
         above = sum((t.above(x) for t in _tables(self)), np.where(np.isnan(x), x, 0.0))
-        return np.minimum(above + sum((m * (x < a) for a, m in self.atoms), np.zeros(1)), 1.0)
+        total = np.minimum(above + sum((m * (x < a) for a, m in self.atoms), np.zeros(1)), 1.0)
+        return np.where(x < self._ends[0], 1.0, total)
 
     @elementwise
     def logsf(self, x: FloatArray) -> FloatArray:
@@ -123,7 +125,7 @@ class Law(ABC):
         with np.errstate(all="ignore"):
             values = self._stieltjes(flat)
         values = np.where(self._on_support(flat), complex(np.nan, np.nan), values).reshape(z.shape)
-        values = values if complex_input else values.real
+        values = values if complex_input else np.real(values)
         return values if z.ndim else values.item()
 
     def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
@@ -132,6 +134,11 @@ class Law(ABC):
         Eigenvalues of one matrix repel each other and are not such draws: see the finite-size nulls of `spectrax`.
         """
         return self.quantile(rng.random(checks.count("number of draws", n, "pass n >= 1")))
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        points = [x for pair in (*self.bands, *((x, x) for x, _ in self.atoms)) for x in pair]
+        return min(points), max(points)
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         value = sum((mass / (x - z) for x, mass in self.atoms), np.zeros(z.shape, np.complex128))

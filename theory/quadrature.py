@@ -24,20 +24,31 @@ def panel_points(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatAr
     return low[..., None] + length * x, length * w
 
 
-def resolve(f: Callable[[FloatArray], FloatArray], edges: FloatArray, *, depth: int = 54) -> FloatArray:
-    """Refines `edges` until every panel integrates each row of `f` to rounding error, and returns the new edges.
+def resolve(
+    f: Callable[[FloatArray], FloatArray], edges: FloatArray, *, tolerance: float = 2e-15
+) -> FloatArray:
+    """Refines `edges` until each row of `f` is integrated to `tolerance` of its absolute integral on every panel.
 
-    `f` maps an array of shape (m,) to one of shape (rows, m) or (m,). A panel is halved while its integral and the sum
-    of those of its halves differ by more than 2e-15 of the integral of |f|, at most `depth` times: a kink or a jump is
-    boxed in a panel of width 2^-depth, where its error is below rounding.
+    `f` maps an array of shape (m,) to one of shape (rows, m) or (m,). A kink or a jump is boxed in a panel so narrow
+    that its error is below rounding. Returns the new edges.
+    """
+    total = np.sum(_integrals(lambda x: np.abs(f(x)), edges[:-1], edges[1:]), axis=-1)
+    return refine(lambda low, high: _integrals(f, low, high), edges, tolerance * total)
+
+
+def refine(
+    integrals: Callable[[FloatArray, FloatArray], FloatArray], edges: FloatArray, tolerance: FloatArray
+) -> FloatArray:
+    """Halves panels until an estimate on a panel equals the sum over its halves within `tolerance` (rows,).
+
+    `integrals` maps panels [low, high], each of shape (m,), to estimates of shape (rows, m). At most 54 halvings.
     """
     low, high = edges[:-1], edges[1:]
     kept = [edges]
-    total = np.sum(_integrals(lambda x: np.abs(f(x)), low, high), axis=-1, keepdims=True)
-    for _ in range(depth):
+    for _ in range(54):
         middle = (low + high) / 2
-        error = np.abs(_integrals(f, low, high) - _integrals(f, low, middle) - _integrals(f, middle, high))
-        split = np.any(error > 2e-15 * total, axis=0) & (middle > low) & (middle < high)
+        error = np.abs(integrals(low, high) - integrals(low, middle) - integrals(middle, high))
+        split = np.any(error > tolerance[:, None], axis=0) & (middle > low) & (middle < high)
         if not np.any(split):
             break
         kept.append(middle[split])
@@ -46,11 +57,6 @@ def resolve(f: Callable[[FloatArray], FloatArray], edges: FloatArray, *, depth: 
             np.concatenate([middle[split], high[split]]),
         )
     return np.unique(np.concatenate(kept))
-
-
-def integrate(f: Callable[[FloatArray], FloatArray], edges: FloatArray) -> FloatArray:
-    """Returns the integral of each row of `f` over the panels between consecutive `edges`: shape (rows,)."""
-    return np.sum(_integrals(f, edges[:-1], edges[1:]), axis=-1)
 
 
 def _integrals(f: Callable[[FloatArray], FloatArray], low: FloatArray, high: FloatArray) -> FloatArray:

@@ -1,7 +1,7 @@
 """Integrals of any density over its bands: the defaults behind `Law.cdf`, `sf`, `quantile`, `moment`, `stieltjes`.
 
 In the angle coordinate of `theory.band` the integrand pdf(x(t)) dx/dt is smooth at square-root and hard edges alike;
-panels are halved until Gauss-Legendre resolves it, so a nearly closed gap or a nearly hard edge costs panels, not digits.
+panels are halved until Gauss-Legendre resolves it: a nearly closed gap or a nearly hard edge costs panels, not digits.
 """
 
 import functools
@@ -32,7 +32,7 @@ class BandTable:
 
     def density(self, t: FloatArray) -> FloatArray:
         """Mass per angle."""
-        return self.law.pdf(self.band.at(t)) * self.band.jacobian(t)
+        return _density(self.law, self.band, t)
 
     def below(self, x: FloatArray) -> FloatArray:
         """Mass of the band below x, from the panel's lower edge upwards; NaN for NaN."""
@@ -98,17 +98,23 @@ def quantile(law: "Law", p: FloatArray) -> FloatArray:
         rest = wanted[here] - (heights[k] - mass)
         result[here] = table.band.at(_invert(table, low, high, mass, rest))
     # At p = 1 a rounding error in the last height would move the edge by its power 2/3.
-    top = max(x for pair in law.window for x in pair)
-    result[p.ravel() == 1] = max([top, *(x for x, _ in law.atoms)])
+    result[p.ravel() == 1] = law._ends[1]
     return result.reshape(p.shape)
 
 
 def _table(law: "Law", band: Band) -> BandTable:
     inside = [x for x, _ in law.atoms if band.low < x < band.high]
     start = np.array([0.0, *sorted(float(band.angle(np.array(x))) for x in inside), np.pi])
-    edges = resolve(lambda t: law.pdf(band.at(t)) * band.jacobian(t), start)
+    # Next to an edge pdf(x) carries the rounding of x: a tighter tolerance would chase that noise.
+    edges = resolve(lambda t: _density(law, band, t), start, tolerance=1e-13)
     t, w = panel_points(edges[:-1], edges[1:])
-    return BandTable(law, band, edges, np.sum(w * law.pdf(band.at(t)) * band.jacobian(t), axis=-1))
+    return BandTable(law, band, edges, np.sum(w * _density(law, band, t), axis=-1))
+
+
+def _density(law: "Law", band: Band, t: FloatArray) -> FloatArray:
+    """Returns pdf dx/dt; 0 where x rounds to a hard edge, at which pdf is infinite and dx/dt vanishes."""
+    value = law.pdf(band.at(t))
+    return np.where(np.isinf(value), 0.0, value) * band.jacobian(t)
 
 
 def _pieces(law: "Law") -> list[tuple[float, float, BandTable | None, float, float]]:

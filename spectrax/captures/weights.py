@@ -33,9 +33,9 @@ def overlaps() -> Capture:
     """Absolute overlaps of the leading vectors with known directions, each of shape (vector,), NaN where none fits.
 
     teacher_overlap: right vectors with the task's "teacher"; readout_overlap and readout_sign_overlap: left vectors
-    with a/|a| and sgn(a)/sqrt h of the weight called `readout`, trained or frozen. Also, for the formula of the two
-    directions: `direction_gram` (direction, direction) = M^T M with M = W^T U, U an orthonormal basis of
-    span{sgn(a), a}, first column along sgn(a).
+    with a/|a| and sgn(a)/sqrt h of the weight called `readout`, trained or frozen. Also `projection` (col, direction)
+    = W^T U, U an orthonormal basis of span{sgn(a), a} with its first column along sgn(a): what
+    `theory.projected_outlier` predicts the largest singular value from.
     """
 
     def measure(moment, view):
@@ -44,18 +44,18 @@ def overlaps() -> Capture:
         readout = _readout(moment.state)
         missing = np.full(parts.right.shape[1], np.nan)
         found = {"teacher_overlap": missing, "readout_overlap": missing, "readout_sign_overlap": missing,
-                 "direction_gram": np.full((2, 2), np.nan)}
+                 "projection": np.full((cols, 2), np.nan)}
         if teacher is not None and teacher.shape == (cols,):
             found["teacher_overlap"] = np.abs(parts.right.T @ np.asarray(teacher, np.float64))
         if readout is not None and readout.shape == (rows,):
             sign = np.sign(readout) / np.linalg.norm(np.sign(readout))
             found["readout_overlap"] = np.abs(parts.left.T @ (readout / np.linalg.norm(readout)))
             found["readout_sign_overlap"] = np.abs(parts.left.T @ sign)
-            found["direction_gram"] = _gram(moment.matrix(view), sign, readout)
+            found["projection"] = moment.matrix(view).T @ _basis(sign, readout)
         return found
 
     schema = {"teacher_overlap": ("vector",), "readout_overlap": ("vector",), "readout_sign_overlap": ("vector",),
-              "direction_gram": ("direction", "direction_2")}
+              "projection": ("col", "direction")}
     return Capture("overlaps", schema, measure)
 
 
@@ -89,10 +89,9 @@ def _readout(state):
     return None
 
 
-def _gram(weights, sign, readout):
+def _basis(sign, readout):
     rest = readout - sign * (sign @ readout)
     norm = np.linalg.norm(rest)
     # a Rademacher readout is its own sign: one direction, the second column of U is zero
     second = rest / norm if norm > 1e-9 * np.linalg.norm(readout) else np.zeros_like(rest)
-    projected = weights.T @ np.stack([sign, second], axis=1)
-    return projected.T @ projected
+    return np.stack([sign, second], axis=1)

@@ -53,7 +53,7 @@ def bin_edges(values: np.ndarray, bands: Bands, bins: int | None, log: bool) -> 
         count = int(np.clip(np.ceil((high - low) / span * number), 1, 20 * number))
         edges = np.linspace(low, high, count + 1) if high > low else np.array([low - 0.5 * span, low + 0.5 * span])
     else:
-        edges = _edges_around(inside, low, high, number)
+        edges = _edges_around(inside, low, high, number, floor=0.0 if low >= 0 and not log else None)
     return 10.0**edges if log else edges
 
 
@@ -85,7 +85,8 @@ def _finite_bands(bands, low, high, log):
     return found
 
 
-def _edges_around(inside, low, high, number):
+def _edges_around(inside, low, high, number, floor):
+    """Edges over and beyond the bands; none below `floor`, where no eigenvalue of W^T W can be."""
     width = sum(b - a for a, b in inside) / number
     width = max(width, (high - low) / (20 * number))  # a far outlier must not ask for a million bins
     pieces = []
@@ -99,4 +100,5 @@ def _edges_around(inside, low, high, number):
         pieces.append(np.linspace(a, b, max(1, round((b - a) / width)) + 1))
     after = max(0, int(np.ceil((high - last) / width)))
     pieces.append(last + width * np.arange(1, after + 1))
-    return np.unique(np.concatenate(pieces))
+    edges = np.unique(np.concatenate(pieces))
+    return np.concatenate([[floor], edges[edges > floor]]) if floor is not None and edges[0] < floor else edges

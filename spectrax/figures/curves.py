@@ -18,6 +18,7 @@ class Summary(NamedTuple):
     runs: np.ndarray
 
 
+@look.panel
 def against(ax: Any, data: Any, x: str = "learning_rate", by: str | None = None, *, theory: Any = None,
             null: Any = None, spread: str = "replicate", centre: str = "median", log: str = "auto",
             lines: Mapping[str, float] | None = None) -> None:
@@ -57,6 +58,7 @@ def against(ax: Any, data: Any, x: str = "learning_rate", by: str | None = None,
     _add_marks(ax, null, lines, positions, table, centre)
 
 
+@look.panel
 def trajectory(ax: Any, data: Any, x: str = "step", by: str = "learning_rate", *, style_by: str = "optimizer",
                theory: Any = None, null: Any = None, spread: str = "replicate", centre: str = "median",
                log: str = "auto", lines: Mapping[str, float] | None = None) -> None:
@@ -182,8 +184,8 @@ def _add_marks(ax, null, lines, positions, table, centre):
         span = [v for v in lines.values() if v > 0 or ax.get_xscale() != "log"]
         log_axis = ax.get_xscale() == "log"
         ax.set_xlim(*_widened(low, high, span, log_axis))
-        middles = np.concatenate([summarise(samples, centre).middle for samples in table])
-        marks.draw_lines(ax, {k: v for k, v in lines.items() if v in span}, np.tile(at, len(table)), middles)
+        middles = np.array([summarise(samples, centre).middle for samples in table])
+        marks.draw_lines(ax, {k: v for k, v in lines.items() if v in span}, at, middles)
 
 
 def _widened(low, high, values, log_axis):

@@ -20,6 +20,7 @@ class Pool(NamedTuple):
     scale: float | None
 
 
+@look.panel
 def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] = (), predicted: Sequence[float] = (),
              null: Any = None, *, bins: int | None = None, scale: str = "auto", zeros: int = 0) -> None:
     """Draw the density of a spectrum as a filled histogram, with its law as a thin dark line.
@@ -57,9 +58,9 @@ def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] 
     ax.stairs(heights, edges, fill=True, color=look.MEASURED, zorder=1)
     ax.stairs(heights, edges, color=look.darker(look.MEASURED), linewidth=0.4, zorder=1)
     key.add(ax, {"measured": key.patch(facecolor=look.MEASURED, edgecolor=look.darker(look.MEASURED), linewidth=0.4)})
-    if law is not None:
-        _draw_law(ax, law, edges, scale)
-    _set_limits(ax, heights, edges, marked, scale, bool(atoms))
+    peak = np.zeros(0) if law is None else _draw_law(ax, law, edges, scale)
+    peak = np.minimum(peak, 1.5 * heights.max())  # a density may diverge at a hard edge
+    _set_limits(ax, np.concatenate([heights, peak]), edges, marked, scale, bool(atoms))
     _draw_null(ax, null, edges, scale)
     for place, mass in atoms:
         _draw_atom(ax, place, mass, pool, scale)
@@ -115,11 +116,16 @@ def _histogram(values, edges, total, scale):
 
 
 def _draw_law(ax, law, edges, scale):
+    """Draw the density of each band; returns the bands' peaks."""
+    peaks = []
     for grid in law_grid(law.bands, edges, scale != "linear"):
         density = np.asarray(law.pdf(grid), float)
         density = np.where(np.isfinite(density), density, np.nan)
-        ax.plot(grid, density * grid * np.log(10) if scale == "log" else density, color=look.INK, linewidth=0.9, zorder=3)
+        density = density * grid * np.log(10) if scale == "log" else density
+        ax.plot(grid, density, color=look.INK, linewidth=0.9, zorder=3)
+        peaks.append(np.nanmax(density, initial=0.0))
     key.add(ax, {"theory": key.line(color=look.INK, linewidth=0.9)})
+    return np.array(peaks)
 
 
 def _set_limits(ax, heights, edges, marked, scale, with_atoms):
@@ -192,7 +198,7 @@ def _value_label(pool, spectrum):
         return look.axis_label("", spectrum)
     if pool.kind == "singular_values":
         return "singular value $s$" + ("" if pool.scale is None else _of("W", pool.scale, root=True))
-    return r"eigenvalue $\lambda$" + ("" if pool.scale is None else _of(r"W^\top W", pool.scale))
+    return r"eigenvalue $\lambda$" + ("" if pool.scale is None else _of("W^T W", pool.scale))
 
 
 def _of(name, scale, root=False):

@@ -32,6 +32,7 @@ def strip(where: Any, data: Any = None, by: str = "optimizer", *, null: Any = No
     return figure
 
 
+@look.panel
 def _draw(ax, data, by, null, spread, pairs, log, at):
     if at:
         data = data.sel(at)
@@ -49,16 +50,18 @@ def _draw(ax, data, by, null, spread, pairs, log, at):
         ax.plot(beside, there, linestyle="none", markersize=3.4, markeredgewidth=0, alpha=0.8, zorder=2, **style)
         if there.size:
             ax.hlines(np.median(there), place - 0.22, place + 0.22, color=look.INK, linewidth=1.2, zorder=3)
-        if there.size < values.size:
-            ax.annotate(f"{there.size} of {values.size}", (place, 0.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
-                        textcoords="offset points", ha="center", fontsize=look.font_of(ax) - 1.5, color="#555555")
-    ax.set_xticks(places, [look.number(n) for n in names])
+    ax.set_xticks(places, [_named(n, values) for n, values in zip(names, samples, strict=True)])
     ax.set_xlim(-0.5, len(names) - 0.5)
     ax.set_xlabel(look.axis_label(by) if by != "optimizer" else "")
     ax.set_ylabel(look.axis_label(str(data.name or "value"), data))
     marks.scale_axes(ax, log, by, places, samples)
     marks.draw_null(ax, null, places)
     key.add(ax, {f"one dot per {spread}, bar: median": key.line(color="#555555", marker="o", linestyle="none")})
+
+
+def _named(name, values):
+    there = int(np.isfinite(values).sum())
+    return look.number(name) + (f"\n{there} of {values.size} runs" if there < values.size else "")
 
 
 def _sideways(values):

@@ -7,6 +7,7 @@ import numpy as np
 from spectrax.figures import look
 
 
+@look.panel
 def matrix(ax: Any, values: Any, *, limits: tuple[float, float] | None = None, null: Any = None, label: str = "",
            xlabel: str = "", ylabel: str = "") -> None:
     """Draw values (rows, cols) as a heat map with a colour bar, row 0 on top; numbers are written into up to 8 x 8 cells.
@@ -37,7 +38,7 @@ def matrix(ax: Any, values: Any, *, limits: tuple[float, float] | None = None, n
     ax.set_xlabel(xlabel or _axis(values, 1))
     ax.set_ylabel(ylabel or _axis(values, 0))
     _ticks(ax, values, array.shape)
-    if array.shape[0] <= 8 and array.shape[1] <= 8:
+    if array.shape[0] <= 8 and array.shape[1] <= 8 and finite.size:
         _numbers(ax, image, array)
     bar = ax.figure.colorbar(image, ax=ax, pad=0.02, fraction=0.08)
     bar.outline.set_linewidth(0.5)
@@ -64,11 +65,12 @@ def _ticks(ax, values, shape):
 
 
 def _numbers(ax, image, array):
+    text = "{:.2f}" if np.nanmax(np.abs(array)) >= 0.1 else "{:.1e}"
     for (i, j), value in np.ndenumerate(array):
         if np.isfinite(value):
             red, green, blue, _ = image.cmap(image.norm(value))
             light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
-            ax.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=look.font_of(ax) - 1.0,
+            ax.text(j, i, text.format(value).replace("-", "−"), ha="center", va="center", fontsize=look.font_of(ax) - 1.0,
                     color=look.INK if light else "white")
 
 

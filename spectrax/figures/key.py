@@ -25,15 +25,17 @@ def add(ax: Any, entries: Mapping[str, Any]) -> None:
         return
     font = look.font_of(ax) - 0.5
     room = figure.get_size_inches()[0] * (1.0 if shared else ax.get_position().width)
-    columns = _columns(list(known), font, room)
+    labels = sorted(known, key=lambda label: look.text_width(label, font) > 14 * font / 72)  # long ones share a column
+    handles = [known[label] for label in labels]
+    columns = _columns(labels, font, room)
     look_of_it = dict(ncols=columns, frameon=False, fontsize=font, handlelength=1.9, columnspacing=1.3,
                       handletextpad=0.5, borderaxespad=0.2, borderpad=0.1, labelspacing=0.3)
     if not shared:
-        ax.legend(list(known.values()), list(known), loc="lower left", bbox_to_anchor=(0.0, 1.0), **look_of_it)
+        ax.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), **look_of_it)
         return
     if "_key" in figure.__dict__:
         figure.__dict__["_key"].remove()
-    figure.__dict__["_key"] = figure.legend(list(known.values()), list(known), loc="outside upper center", **look_of_it)
+    figure.__dict__["_key"] = figure.legend(handles, labels, loc="outside upper center", **look_of_it)
     _grow(figure, -(-len(known) // columns), font)
 
 
@@ -52,10 +54,15 @@ def patch(**style: Any) -> Any:
 
 
 def _columns(labels, font, room):
-    widest = max(look.text_width(label, font) for label in labels) + 3.9 * font / 72
-    most = max(1, min(len(labels), int((room - 0.1) / widest)))
-    rows = -(-len(labels) // most)
-    return -(-len(labels) // rows)  # as few rows, filled evenly
+    """Most columns whose widths, each that of its longest label, fit into `room` inches; filled column by column."""
+    widths = [look.text_width(label, font) + 3.9 * font / 72 for label in labels]
+    for columns in range(len(labels), 1, -1):
+        rows, longer = divmod(len(labels), columns)
+        ends = [rows * i + min(i, longer) for i in range(columns + 1)]
+        if sum(max(widths[a:b]) for a, b in zip(ends, ends[1:], strict=False)) <= room - 0.1:
+            rows = -(-len(labels) // columns)
+            return -(-len(labels) // rows)
+    return 1
 
 
 def _grow(figure, rows, font):

@@ -1,8 +1,9 @@
 """How things look: colours, markers, fonts, names of axes. The same quantity looks the same in every figure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINESTYLES = ("-", "--", ":", "-.")
 _RESERVED = {"gd": 0, "adam": 1, "sgd": 2, "momentum": 3}
+_Panel = TypeVar("_Panel", bound=Callable[..., Any])
 _WORDS = {"gd": "GD", "sgd": "SGD", "adam": "Adam"}
 _AXES = {"learning_rate": r"learning rate $\eta$", "step": "step $t$", "samples": "samples $n$", "inputs": "inputs $d$",
          "width": "width $h$", "ratio": "ratio cols / rows"}
@@ -76,14 +78,14 @@ def darker(colour: Any) -> tuple[float, ...]:
 
 
 def number(value: Any) -> str:
-    """A number short enough for a tick; powers of ten below 0.01 and from 10^5 on as mathtext; names spelt as usual.
+    """A number short enough for a tick; powers of ten below 0.001 and from 10^5 on as mathtext; names spelt as usual.
 
-    >>> number(0.001), number(3000.0), number("adam"), number(0.0025)
-    ('$10^{-3}$', '3000', 'Adam', '$2.5\\\\cdot10^{-3}$')
+    >>> number(0.001), number(3000.0), number("adam"), number(2.5e-6)
+    ('0.001', '3000', 'Adam', '$2.5\\\\cdot10^{-6}$')
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.number):
         return _WORDS.get(str(value), str(value).replace("_", " "))
-    if value == 0 or not np.isfinite(value) or 1e-2 <= abs(value) < 1e5:
+    if value == 0 or not np.isfinite(value) or 1e-3 <= abs(value) < 1e5:
         return f"{value:.4g}"
     mantissa, exponent = f"{value:.2e}".split("e")
     digits = f"{float(mantissa):g}"
@@ -114,6 +116,19 @@ def settings(font: float) -> dict[str, Any]:
             "ytick.minor.width": 0.4, "xtick.major.size": 2.5, "ytick.major.size": 2.5, "xtick.minor.size": 1.5,
             "ytick.minor.size": 1.5, "lines.linewidth": 1.1, "lines.markersize": 3.6, "hatch.linewidth": 0.5,
             "pdf.fonttype": 42, "savefig.bbox": None, "figure.facecolor": "white", "savefig.facecolor": "auto"}
+
+
+def panel(function: _Panel) -> _Panel:
+    """Decorator of a panel: it draws in the style of a page, at the base font size of the Axes that comes first."""
+
+    @wraps(function)
+    def styled(ax: Any, *args: Any, **named: Any) -> Any:
+        from matplotlib import rc_context
+
+        with rc_context(settings(font_of(ax))):
+            return function(ax, *args, **named)
+
+    return styled  # pyright: ignore[reportReturnType]
 
 
 def text_width(text: str, font: float) -> float:

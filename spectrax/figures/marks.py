@@ -38,22 +38,41 @@ def draw_null(ax: Any, null: Any, x: np.ndarray) -> None:
     key.add(ax, {"null": key.line(color="#a8a8a8", linewidth=1.4)})
 
 
-def draw_lines(ax: Any, lines: Mapping[str, float], x: np.ndarray, y: np.ndarray) -> None:
-    """Draw labelled vertical lines, label -> position; each label stands along its line, at the end with less data.
+def draw_lines(ax: Any, lines: Mapping[str, float], x: np.ndarray, curves: np.ndarray) -> None:
+    """Draw labelled vertical lines, label -> position; a label stands along its line, where fewer data are.
 
-    x, y: the drawn points (m,), in data coordinates, NaN allowed. Call it after limits and scales are set.
+    x (m,), curves (k, m): what is drawn, in data coordinates, NaN allowed. Call it after limits and scales are set.
     """
     font = look.font_of(ax) - 1.0
-    points = ax.transAxes.inverted().transform(ax.transData.transform(np.column_stack([x, y]))) if x.size else x
-    for index, (label, position) in enumerate(sorted(dict(lines).items(), key=lambda item: item[1])):
-        style = dict(color="#777777", linewidth=0.8, linestyle=look.LINESTYLES[1 + index % 3], zorder=1)
-        ax.axvline(position, **style)
-        at = ax.transAxes.inverted().transform(ax.transData.transform((position, ax.get_ylim()[0])))[0]
-        near = points[np.abs(points[:, 0] - at) < 0.12, 1] if x.size else np.zeros(0)
-        low = near.size > 0 and np.nanmean(near) > 0.5
-        ax.annotate(label, (position, 0.02 if low else 0.98), xycoords=("data", "axes fraction"), xytext=(-1.5, 0),
-                    textcoords="offset points", rotation=90, ha="right", va="bottom" if low else "top", fontsize=font,
-                    color="#555555", zorder=4, bbox=dict(facecolor="white", alpha=0.75, linewidth=0, pad=0.4))
+    width, height = ax.get_window_extent().size / ax.figure.dpi
+    cloud = [_in_axes(ax, x, curve) for curve in curves]
+    given = sorted(lines.items(), key=lambda item: item[1])
+    places = [_in_axes(ax, np.array([v]), np.array([ax.get_ylim()[1]]))[0, 0] * width for _, v in given]
+    strip = 1.5 * font / 72
+    for index, (label, position) in enumerate(given):
+        ax.axvline(position, color="#777777", linewidth=0.8, linestyle=look.LINESTYLES[1 + index % 3], zorder=1)
+        before = places[index - 1] if index else 0.0
+        after = places[index + 1] if index + 1 < len(places) else width + strip
+        beside = 1 if places[index] - before < strip * (2 if index > 1 else 1) and after - places[index] >= strip else -1
+        at = places[index] + 0.5 * beside * strip
+        length = look.text_width(label, font) / height
+        near = [c[np.abs(c[:, 0] * width - at) < 0.6 * strip, 1] for c in cloud]
+        near = np.concatenate(near) if near else np.zeros(0)
+        low = np.sum(near > 1 - length - 0.05) > np.sum(near < length + 0.05)
+        ax.annotate(label, (position, 0.02 if low else 0.98), xycoords=("data", "axes fraction"), rotation=90,
+                    xytext=(2 * beside, 0), textcoords="offset points", ha="left" if beside > 0 else "right",
+                    va="bottom" if low else "top", fontsize=font, color="#555555", zorder=4,
+                    bbox=dict(facecolor="white", alpha=0.75, linewidth=0, pad=0.3))
+
+
+def _in_axes(ax, x, y):
+    """Axes fractions (points, 2) of a polyline, filled in between its corners."""
+    there = np.isfinite(y)
+    corners = ax.transAxes.inverted().transform(ax.transData.transform(np.column_stack([x[there], y[there]])))
+    if len(corners) < 2:
+        return corners.reshape(-1, 2)
+    fine = np.linspace(0, len(corners) - 1, 40 * len(corners))
+    return np.column_stack([np.interp(fine, np.arange(len(corners)), corners[:, i]) for i in (0, 1)])
 
 
 def scale_axes(ax: Any, log: str, x_name: str, x: np.ndarray, y: np.ndarray) -> None:

@@ -30,7 +30,7 @@ class Canvas:
     def __call__(self, rows: int = 1, cols: int = 1, *, height: float | None = None, share: str = "") -> Any:
         """One Axes, or an array of Axes: (cols,) or (rows,) where the other is 1, else (rows, cols).
 
-        height: of one row of panels in inches, 0.7 of a panel's width within 1.8 to 2.6 where None. share: "x", "y" or
+        height: of one row of panels in inches, 0.62 of a panel's width within 1.8 to 2.6 where None. share: "x", "y" or
         "xy": axes that all panels have in common. Columns that would be narrower than 1.9 inches are stacked into
         further rows; the array keeps its shape. Raises RuntimeError at the second call, ValueError for no panels.
         """
@@ -44,12 +44,12 @@ class Canvas:
         across = max(1, min(cols, int(self.width // NARROWEST)))
         across = -(-cols // (-(-cols // across)))  # filled evenly: 4 columns of which 3 fit become 2 + 2
         down = rows * -(-cols // across)
-        panel = height or float(np.clip(0.7 * self.width / across, 1.8, 2.6))
+        panel = height or float(np.clip(0.62 * self.width / across, 1.8, 2.6))
         with matplotlib.rc_context(look.settings(self.font)):
             caption = wrap(self.caption, self.font - 1.0, self.width - 0.1)
             extra = (caption.count("\n") + 1) * 1.3 * (self.font - 1.0) / 72 if caption else 0.0
             figure = Figure(figsize=(self.width, down * panel + extra), layout="constrained")
-            figure.get_layout_engine().set(w_pad=0.04, h_pad=0.04)  # pyright: ignore[reportOptionalMemberAccess]
+            figure.get_layout_engine().set(w_pad=0.05, h_pad=0.04)  # pyright: ignore[reportOptionalMemberAccess]
             figure.__dict__["_page"] = True
             grid = figure.add_gridspec(down, across)
             panels = np.empty(rows * cols, dtype=object)

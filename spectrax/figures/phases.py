@@ -13,6 +13,7 @@ PHASES = (("bulk", "#d6e4f0"), ("bulk + spikes", "#f2a65a"), ("heavy tail", "#6a
 MISSING = ("diverged or missing", "#ffffff")
 
 
+@look.panel
 def phase_map(ax: Any, codes: Any, x: str = "step", y: str = "learning_rate", counts: Any = None,
               lines: Mapping[str, float] | None = None, *, null: Any = None, spread: str = "replicate") -> None:
     """Draw the phase of each cell: 0 bulk, 1 bulk + spikes, 2 heavy tail; NaN or negative: diverged or missing.
@@ -66,6 +67,7 @@ def _cells(data, x, y, spread):
 
 def _draw_cells(ax, table):
     from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Rectangle
 
     rows, columns, runs = table.shape
     code = np.where(np.isnan(table) | (table < 0), 3, table)
@@ -73,8 +75,10 @@ def _draw_cells(ax, table):
     colours = ListedColormap([*(colour for _, colour in PHASES), MISSING[1]])
     ax.pcolormesh(np.linspace(-0.5, columns - 0.5, columns * runs + 1), np.arange(rows + 1) - 0.5, shown, cmap=colours,
                   vmin=-0.5, vmax=3.5, edgecolors="none", linewidth=0, antialiased=False)
-    ax.pcolor(np.linspace(-0.5, columns - 0.5, columns * runs + 1), np.arange(rows + 1) - 0.5,
-              np.ma.masked_where(shown != 3, shown), hatch="//////", alpha=0, edgecolor="none")
+    for i, j in np.argwhere(code.max(axis=-1) == 3):
+        share = np.mean(code[i, j] == 3)
+        ax.add_patch(Rectangle((j + 0.5 - share, i - 0.5), share, 1.0, facecolor="none", edgecolor="#9a9a9a",
+                               hatch="//////", linewidth=0))
     ax.vlines(np.arange(1, columns) - 0.5, -0.5, rows - 0.5, color="white", linewidth=1.2)
     ax.hlines(np.arange(1, rows) - 0.5, -0.5, columns - 0.5, color="white", linewidth=1.2)
     ax.set_xlim(-0.5, columns - 0.5)
@@ -96,8 +100,9 @@ def _write_counts(ax, table, counts, shift):
         if spiked.any() and found.size:
             low, high = int(found.min()), int(found.max())
             text = f"{low}" if low == high else f"{low}–{high}"
-            ax.text(j + shift, i, text, ha="center", va="center", fontsize=look.font_of(ax) - 0.5, color=look.INK,
-                    bbox=None if spiked.all() else dict(facecolor="white", alpha=0.8, linewidth=0, pad=0.8))
+            before = np.mean(table[i, j] == 0)  # stripes are sorted by phase
+            ax.text(j + shift - 0.5 + before + 0.5 * spiked.mean(), i, text, ha="center", va="center",
+                    fontsize=look.font_of(ax) - 0.5, color=look.INK)
 
 
 def _draw_levels(ax, lines, rows):

@@ -24,7 +24,7 @@ def mass(t: FloatArray, q: float, one_minus_q: float) -> FloatArray:
     small t (and for small q, where it is never used).
     """
     near = np.inf if q <= 0 else -1.5 * np.log1p(-one_minus_q)
-    smooth = ~(t > near)
+    smooth = ~(t >= near)  # NaN counts as smooth; t = near = 0 at a hard edge does not: there the slope is 0/0
     if np.all(smooth):
         return _by_quadrature(t, q, one_minus_q)
     result = np.empty(t.shape)

@@ -138,7 +138,7 @@ class MarchenkoPastur(Law):
         plus, minus = shift + root, shift - root
         use_plus = np.abs(plus) >= np.abs(minus)
         safe = np.where(use_plus, plus, 1.0)
-        return np.where(use_plus, -2 / safe, -minus / (2 * self.ratio * y)) / scale
+        return np.where(use_plus, -2.0 / safe, -minus / (2.0 * self.ratio * y)).astype(np.complex128) / scale
 
     @property
     def _q(self) -> float:

@@ -24,7 +24,7 @@ def projected_outlier(projection: ArrayLike, frobenius: ArrayLike, rows: int) ->
         M = W^T U,   S2 = (|W|_F^2 - |M|_F^2)/((rows - k) cols),   P = largest eigenvalue of M^T M - cols S2
         location^2 = (P + rows S2)(P + cols S2)/P   if P > sqrt(rows cols) S2,   else the Marchenko-Pastur edge
 
-    `projection` is M of shape (..., cols, k), U (rows, k) with orthonormal columns; `frobenius` is |W|_F of shape (...).
+    `projection` is M of shape (..., cols, k), U (rows, k) has orthonormal columns; `frobenius` is |W|_F of shape (...).
     For two-layer networks U spans the signs of the readout (Adam), or these and the readout itself (both optimizers).
     Over the first ten steps of Adam the error is at most 1 %; for gradient descent it holds until the loss is fitted.
     Raises ValueError where shapes disagree, k >= rows, or |M|_F exceeds |W|_F. Exact as rows, cols -> oo if the
@@ -34,7 +34,7 @@ def projected_outlier(projection: ArrayLike, frobenius: ArrayLike, rows: int) ->
     norm = checks.array("frobenius", frobenius, "pass the Frobenius norm of W", above=0)
     rows = checks.count("rows", rows, "pass the number of rows of W")
     if m.ndim < 2 or m.shape[:-2] != norm.shape:
-        raise ValueError(f"projection must be (..., cols, k) and frobenius (...); got {m.shape} and {norm.shape}; reshape")
+        raise ValueError(f"projection must be (..., cols, k), frobenius (...); got {m.shape} and {norm.shape}; reshape")
     cols, k = m.shape[-2:]
     if k >= rows:
         raise ValueError(f"directions must be fewer than rows; got {k} for {rows}; drop some")

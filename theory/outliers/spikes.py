@@ -40,16 +40,16 @@ def spiked_covariance(spike: ArrayLike, ratio: ArrayLike) -> Outlier:
     >>> spiked_covariance(3.0, 0.25).location
     3.375
     """
-    l, c = _broadcast(checks.array("spike", spike, "pass a population variance"), _ratio(ratio))
-    if np.any(l < 0):
-        raise ValueError(f"spike must not be negative; got {l[l < 0].flat[0]!r}; pass a population variance")
+    s, c = _broadcast(checks.array("spike", spike, "pass a population variance"), _ratio(ratio))
+    if np.any(s < 0):
+        raise ValueError(f"spike must not be negative; got {s[s < 0].flat[0]!r}; pass a population variance")
     root = np.sqrt(c)
-    up = l >= 1
-    distance = np.abs(l - 1)
+    up = s >= 1
+    distance = np.abs(s - 1)
     detached = distance > root
     gap = np.where(detached, distance, 1 + root)  # a safe operand where nothing is detached
     sign = np.where(up, 1.0, -1.0)
-    location = np.where(detached, l * (1 + c / (sign * gap)), (1 + sign * root) ** 2)
+    location = np.where(detached, s * (1 + c / (sign * gap)), (1 + sign * root) ** 2)
     excess = (gap - root) * (gap + root)
     right = excess / (gap * (gap + sign * c))
     return _outlier(location, excess / gap**2, right, 1 + sign * root, detached)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from theory import checks
-from theory.law import Law, Pairs, elementwise
+from theory.law import FloatArray, Law, Pairs, elementwise
 
-FloatArray = NDArray[np.float64]
 CUT = -2.0  # left of it log cdf is tabulated, right of it log sf
 FIRST, STEPS_PER_UNIT, DEGREE = -10.0, 4, 9  # local polynomials on [-10, 6]
 
@@ -39,7 +38,7 @@ class TracyWidom(Law):
 
     def __post_init__(self) -> None:
         if isinstance(self.beta, bool) or self.beta not in (1, 2, 4):
-            raise ValueError(f"beta must be 1, 2 or 4; got {self.beta!r}; pass 1 for a real matrix, 2 for a complex one")
+            raise ValueError(f"beta must be 1, 2 or 4; got {self.beta!r}; pass 1 for a real matrix")
         object.__setattr__(self, "beta", int(self.beta))
 
     @classmethod
@@ -214,7 +213,7 @@ def _local_polynomials(beta: int) -> FloatArray:
         series = np.polynomial.Chebyshev(coefficients, domain=[low, high])
         starts = np.arange(low, high, 1 / STEPS_PER_UNIT)
         blocks.append(series(starts[:, None] + (nodes + 1) / (2 * STEPS_PER_UNIT)))
-    return np.ascontiguousarray((np.concatenate(blocks) @ inverse.T).T)
+    return np.ascontiguousarray((np.concatenate(blocks) @ inverse.T).T, dtype=np.float64)
 
 
 @functools.cache

@@ -4,8 +4,8 @@
     H(s) = (det(1 - B_s) + det(1 + B_s)) / 2,    F4(s) = H(sqrt(2) s)
 
 Source: Ferrari and Spohn 2005 (F1), Bornemann 2010 eq. 6.13 ff. (F4, quadrature of Fredholm determinants).
-Right of s = 6 the logarithm of the tail, free of its leading asymptotics, is a smooth function of u = s^(-3/2), tabulated
-down to u = 0. Left of s = -10 the Hastings-McLeod solution q'' = s q + 2 q^3 is expanded in powers of |s|^-3.
+Right of s = 6 the logarithm of the tail, free of its leading asymptotics, is a smooth function of u = s^(-3/2) and
+tabulated down to u = 0. Left of s = -10 the Hastings-McLeod solution q'' = s q + 2 q^3 is expanded in powers of |s|^-3.
 
 Needs mpmath; a run takes about ten minutes: `python -m theory.outliers.tracy_widom_generator`.
 """
@@ -104,6 +104,7 @@ def _gauss_legendre(nodes: int) -> tuple[list[Any], list[Any]]:
         points, weights = [], []
         for k in range(nodes):
             x = mp.cos(mp.pi * (k + mp.mpf(0.75)) / (nodes + mp.mpf(0.5)))
+            slope = mp.one
             for _ in range(8):  # Newton doubles the digits from about 4
                 below, value = mp.one, x
                 for n in range(2, nodes + 1):
@@ -211,8 +212,8 @@ def write(path: Path) -> None:
     text.append("TAIL = {  # log sf + a s^(3/2) + power log s as a function of u = s^(-3/2); a = 2/3, 4/3, 4/3\n")
     text += [f"    {beta}: {_literal(tail[beta]).replace('        ', '    ')},\n" for beta in (1, 2, 4)]
     text.append("}\n\n")
-    text.append(f"LEFT_LOG_F2 = {tuple(log_f2)!r}\n")
-    text.append(f"LEFT_INTEGRAL = {tuple(integral)!r}\n")
+    text.append(f"LEFT_LOG_F2 = {_literal(log_f2).replace('        ', '')}\n")
+    text.append(f"LEFT_INTEGRAL = {_literal(integral).replace('        ', '')}\n")
     zeta = -0.1654211437004509292  # zeta'(-1)
     text.append(f"LEFT_CONSTANT = {math.log(2) / 24 + zeta!r}  # log(2)/24 + zeta'(-1)\n")
     path.write_text("".join(text))

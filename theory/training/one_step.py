@@ -188,7 +188,7 @@ def _result(
     location: FloatArray, edge: FloatArray, detached: NDArray[np.bool_], right: FloatArray, left: FloatArray,
     critical: float,
 ) -> OneStep:
-    values = (location, edge, detached, np.sqrt(right), np.sqrt(left))
-    if not np.ndim(detached):
-        return OneStep(*(value.item() for value in map(np.asarray, values)), critical)
-    return OneStep(*values, critical)
+    right, left = np.sqrt(right), np.sqrt(left)
+    if np.ndim(detached):
+        return OneStep(location, edge, detached, right, left, critical)
+    return OneStep(float(location), float(edge), bool(detached), float(right), float(left), critical)

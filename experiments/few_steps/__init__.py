@@ -1,0 +1,1 @@
+"""What one to ten large steps do to the spectrum of the first weights."""

@@ -1,0 +1,128 @@
+"""Which part of the spectrum is noise and which was learned, over optimizer, learning rate and step? (2406.04657)"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import theory
+from spectrax import captures, claim, figures, models, optimizers, sweep
+from spectrax.spectrum import Spectrum
+from spectrax.tasks import SingleIndex
+
+PAPER = "2406.04657"
+
+
+@dataclass(frozen=True)
+class Config:
+    samples: int = 2000           # n
+    inputs: int = 1000            # d
+    width: int = 1500             # h
+    learning_rates: tuple[float, ...] = (1e-3, 1e-2, .1, 1, 10, 100, 1000, 2000, 3000)
+    optimizers: tuple[str, ...] = ("gd", "adam")       # gd, sgd, adam or module:attribute
+    replicates: int = 3
+    steps: tuple[int, ...] = (0, 1, 2, 5, 10)          # captured
+    noise_std: float = 0.3        # of the labels
+    regularisation: float = 0.01  # of the ridge readout
+    conventions: tuple[str, ...] = ("paper",)          # features; "authors": scaled by 1/sqrt(d) once more
+    model: str = "two_layer"      # or module:attribute, called as f(inputs, width, rngs=...)
+    seed: int = 0
+    batching: int = 1             # runs trained side by side; 1: bitwise equal to single runs
+
+
+SMOKE = Config(samples=80, inputs=40, width=60, learning_rates=(.1, 1, 100), replicates=2, steps=(0, 1, 2))
+
+
+def plan(c: Config) -> sweep.Study:
+    model = models.TwoLayer if c.model == "two_layer" else optimizers.attribute(c.model, "model")
+    return sweep.Study(
+        task=SingleIndex(c.samples, c.inputs, noise_std=c.noise_std),
+        model=lambda rngs: model(c.inputs, c.width, rngs=rngs),
+        optimizers={name: optimizers.named(name) for name in c.optimizers},
+        learning_rates=c.learning_rates, steps=c.steps, replicates=c.replicates, seed=c.seed, batching=c.batching,
+        captures=[captures.spectrum(), captures.leading_vectors(), captures.overlaps(), captures.outliers(initial_variance=1.0),
+                  captures.tails(), captures.update(), captures.losses(), captures.stability(),
+                  captures.readout(c.regularisation, c.conventions)])
+
+
+def one_step(r, optimizer, rates):
+    step = {"gd": theory.gradient_step, "adam": theory.adam_step}[optimizer]
+    return step(rates, r.config["samples"], r.config["inputs"], r.config["width"], noise_std=r.config["noise_std"])
+
+
+def claims(r):
+    start, law = r.first(), theory.MarchenkoPastur.of((r.config["width"], r.config["inputs"]), 1.0)
+    edge = law.bands[-1][1] * r.config["width"]
+    pick = {"optimizer": r.axes["optimizer"][0], "learning_rate": r.axes["learning_rate"][0]}
+    yield claim.absent("no outlier at initialisation", "Marchenko-Pastur", start.at(**pick)["outliers"])
+    for optimizer in set(r.axes["optimizer"]) & {"gd", "adam"}:
+        for rate in r.axes["learning_rate"]:
+            at, says = r.at(optimizer=optimizer, learning_rate=rate, step=1), one_step(r, optimizer, rate)
+            if says.detached:
+                yield claim.equals(f"{optimizer} {rate:g}, step 1: largest singular value", "few_steps 1",
+                                   at["eigenvalues"].isel(rank=-1) ** .5, says.location, relative=.05)
+                yield claim.equals(f"{optimizer} {rate:g}, step 1: one true outlier", "few_steps 2", at["outliers"], 1.0, tolerance=.5)
+            elif rate < .8 * says.critical_rate:
+                yield claim.absent(f"{optimizer} {rate:g}, step 1: no outlier below the critical rate", "few_steps 1", at["outliers"])
+    if {"gd", "adam"} <= set(r.axes["optimizer"]) and 1.0 in r.axes["learning_rate"] and 10 in r.steps:
+        end = r.at(step=10, learning_rate=1.0)
+        adam, init = end.at(optimizer="adam"), start.at(optimizer="adam", learning_rate=1.0)
+        yield claim.equivalent("gd 1, step 10: the largest eigenvalue stays at the edge", "2406.04657",
+                               end.at(optimizer="gd")["eigenvalues"].isel(rank=-1), edge, margin=.02 * edge)
+        yield claim.differs("adam 1, step 10: the tail is heavier than at the start", "2406.04657", adam["hill"], init["hill"], sign=-1)
+        yield claim.differs("adam 1, step 10: the ridge test loss is higher than at the start", "ours", adam["test_loss"],
+                            init["test_loss"], sign=+1)
+
+
+def spectra(r, axes):
+    shape = (r.config["width"], r.config["inputs"])
+    law = theory.MarchenkoPastur.of(shape, 1.0)
+    rates = [x for x in (.1, 1.0, 1000.0, 2000.0) if x in r.axes["learning_rate"]] or r.axes["learning_rate"][-2:]
+    chosen = [("gd", x) for x in rates if x > 100] + [("adam", x) for x in rates if x <= 100]
+    chosen = [(o, x) for o, x in chosen if o in r.axes["optimizer"]] or [(r.axes["optimizer"][0], rates[-1])]
+    step = 1 if 1 in r.steps else r.steps[-1]
+    for ax, (optimizer, rate) in zip(np.ravel(axes(1 + (len(chosen) > 2), min(2, len(chosen)))), chosen, strict=False):
+        at = r.at(optimizer=optimizer, learning_rate=rate, step=step)
+        values = at["eigenvalues"].isel(replicate=0).values / shape[0]
+        count = int(np.nan_to_num(at["outliers"].isel(replicate=0)))
+        says = one_step(r, optimizer, rate) if optimizer in ("gd", "adam") and step == 1 else None
+        figures.spectrum(ax, Spectrum(values, shape, scale=shape[0]), law=law, outliers=np.sort(values)[::-1][:count],
+                         predicted=[says.location**2 / shape[0]] if says is not None and says.detached else [])
+        ax.set(title=f"{optimizer}, $\\eta$ = {rate:g}, step {step}", xlabel=r"eigenvalue of $W^\top W/h$")
+
+
+def phases(r, axes):
+    for ax, optimizer in zip(np.ravel(axes(1, len(r.axes["optimizer"]))), r.axes["optimizer"], strict=True):
+        at = r.at(optimizer=optimizer)
+        lines = {}
+        if optimizer in ("gd", "adam"):
+            lines["one-step critical rate"] = one_step(r, optimizer, 1.0).critical_rate
+        if optimizer == "gd":
+            lines["stability edge"] = float(r["stability_edge"].median())
+        figures.phase_map(ax, at["phase"], counts=at["spikes"], lines=lines)
+        ax.set_title(optimizer)
+
+
+def against_rate(variable, label, vector=None, reference=None):
+    """A figure of one variable against the rate, a panel per optimizer, a line per captured step."""
+    def figure(r, axes):
+        for ax, optimizer in zip(np.ravel(axes(1, len(r.axes["optimizer"]))), r.axes["optimizer"], strict=True):
+            data = r.at(optimizer=optimizer)[variable]
+            data = data if vector is None else data.isel(vector=vector)
+            start = data.isel(step=0)
+            null = (float(start.min()), float(start.max())) if reference is None else reference
+            figures.against(ax, data.isel(step=slice(1, None)), by="step", null=null)
+            ax.set(title=optimizer, ylabel=label)
+    return figure
+
+
+def losses(r, axes):
+    for ax, optimizer in zip(np.ravel(axes(1, len(r.axes["optimizer"]))), r.axes["optimizer"], strict=True):
+        figures.trajectory(ax, r.at(optimizer=optimizer)["training_loss"], x="iteration", log="y")
+        ax.set(title=optimizer, xlabel="step", ylabel="training loss")
+
+
+FIGURES = {
+    "spectra": spectra, "phases": phases, "losses": losses,
+    "test_loss": against_rate("test_loss", "ridge test loss"), "kta": against_rate("kta", "kernel-target alignment"),
+    "alignment": against_rate("teacher_overlap", r"$|\langle v_1, \beta\rangle|$", vector=0),
+    "hill": against_rate("hill", r"Hill exponent $\alpha$"), "outliers": against_rate("outliers", "outliers"),
+}

@@ -1,0 +1,128 @@
+"""Does theory predict the spike after one large step: its place, its vectors, the rate where it appears? (2406.04657)"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import theory
+from spectrax import captures, claim, figures, optimizers, sweep
+from spectrax.models import TwoLayer
+from spectrax.result import together
+from spectrax.tasks import SingleIndex
+
+PAPER = "2406.04657"
+AXES = ("gd_learning_rates", "adam_learning_rates")
+LEVEL = .01                       # of the detection test
+
+
+@dataclass(frozen=True)
+class Config:
+    samples: int = 2000           # n
+    inputs: int = 1000            # d
+    width: int = 1500             # h
+    gd_learning_rates: tuple[float, ...] = (10, 300, 1000, 1250, 1300, 1350, 1400, 1500, 1750, 2000, 2500, 3000)
+    adam_learning_rates: tuple[float, ...] = (.001, .01, .02, .03, .04, .045, .048, .051, .054, .057, .06, .08, .1, .2, .3, 1, 3)
+    optimizers: tuple[str, ...] = ("gd", "adam")
+    replicates: int = 5
+    noise_std: float = 0.3        # of the labels
+    seed: int = 0
+
+
+SMOKE = Config(samples=120, inputs=60, width=90, gd_learning_rates=(1, 80, 400), adam_learning_rates=(.01, .2, 1), replicates=2)
+PREDICT = {"gd": theory.gradient_step, "adam": theory.adam_step}
+READOUT = {"gd": "readout_overlap", "adam": "readout_sign_overlap"}
+
+
+def plan(c: Config) -> sweep.Study:
+    rates = {"gd": c.gd_learning_rates, "adam": c.adam_learning_rates}
+    return sweep.Study(
+        task=SingleIndex(c.samples, c.inputs, noise_std=c.noise_std),
+        model=lambda rngs: TwoLayer(c.inputs, c.width, rngs=rngs),
+        optimizers={name: optimizers.named(name) for name in c.optimizers},
+        learning_rates={name: rates[name] for name in c.optimizers if name in rates},
+        steps=(1,), replicates=c.replicates, seed=c.seed, leading=2,
+        captures=[captures.spectrum(), captures.overlaps(), captures.outliers()])
+
+
+def predicted(r, optimizer, rates):
+    c = r.config
+    return PREDICT[optimizer](rates, c["samples"], c["inputs"], c["width"], noise_std=c["noise_std"])
+
+
+def singular_value(r, index=-1):
+    return r["eigenvalues"].isel(rank=index) ** .5
+
+
+def projected(r):
+    """Largest singular value from the measured two directions (span of sgn a and a), replicate by replicate."""
+    p, norm = r["projection"].transpose("replicate", "col", "direction"), r["squared_norm"] ** .5
+    return theory.projected_outlier(p.values, norm.values, rows=r.config["width"]).location
+
+
+def claims(r):
+    for optimizer in r.axes["optimizer"]:
+        critical = predicted(r, optimizer, 1.0).critical_rate
+        for rate in stored_rates(r, optimizer):
+            at, theory_says = r.at(optimizer=optimizer, learning_rate=rate, step=1), predicted(r, optimizer, rate)
+            what = f"{optimizer} {rate:g}: "
+            if rate < .8 * critical:
+                yield claim.absent(what + "no outlier below the critical rate", "few_steps 1", at["outliers"])
+            elif rate > 1.15 * critical:
+                yield claim.equals(what + "largest singular value", "few_steps 1", singular_value(at), theory_says.location,
+                                   sigmas=2, relative=.01)
+                yield claim.equals(what + "same, from the measured two directions", "few_steps 3.2", singular_value(at),
+                                   projected(at), relative=.01)
+            if rate > critical:
+                for name, ours, their in (("readout", READOUT[optimizer], "readout_overlap"),
+                                          ("teacher", "teacher_overlap", "teacher_overlap")):
+                    yield claim.equals(f"{what}overlap with the {name}", "few_steps 1", at[ours].isel(vector=0),
+                                       getattr(theory_says, their), sigmas=2)
+        yield from detection(r, optimizer)
+
+
+def detection(r, optimizer):
+    """Rate at which the Tracy-Widom test calls the outlier, per replicate, beside the one predicted."""
+    c, rates = r.config, stored_rates(r, optimizer)
+    centre, scale = theory.largest_eigenvalue(c["width"], c["inputs"])
+    level = theory.TracyWidom(1).quantile(1 - LEVEL)
+    at = r.at(optimizer=optimizer, learning_rate=rates, step=1)
+    score = ((at["eigenvalues"].isel(rank=-1) / at["bulk_variance"] - centre) / scale).transpose("replicate", ...)
+    if not (score.min() < level < score.max()):
+        return
+    fine = np.geomspace(rates[0], rates[-1], 20001)
+    says = predicted(r, optimizer, fine)
+    edge = (c["width"] ** .5 + c["inputs"] ** .5) ** 2
+    place = (says.location / says.edge) ** 2 * edge
+    expected = fine[np.argmax((place - centre) / scale > level)]
+    measured = [np.exp(np.interp(level, np.maximum.accumulate(s), np.log(rates))) for s in score.values]
+    yield claim.equals(f"{optimizer}: rate detected at p < {LEVEL:g} in half of the replicates", "Tracy-Widom", measured,
+                       expected, relative=.05, centre="median")
+
+
+def stored_rates(r, optimizer):
+    found = r.at(optimizer=optimizer, step=1)["squared_norm"]
+    return found.learning_rate.values[found.notnull().any("replicate").values].tolist()
+
+
+def spike(r, axes):
+    panels = axes(2, 2)
+    for row, optimizer in zip(panels.reshape(-1, 2), r.axes["optimizer"], strict=False):
+        rates = stored_rates(r, optimizer)
+        at = r.at(optimizer=optimizer, learning_rate=rates, step=1)
+        critical = {"critical rate": predicted(r, optimizer, 1.0).critical_rate}
+        figures.against(row[0], singular_value(at), theory=lambda x, o=optimizer: predicted(r, o, x).location, lines=critical,
+                        log="xy")
+        row[0].set(title=optimizer, ylabel="largest singular value of $W_1$")
+        both = {"teacher": at["teacher_overlap"].isel(vector=0), "readout": at[READOUT[optimizer]].isel(vector=0)}
+        figures.against(row[1], together(both, "direction"), by="direction", lines=critical,
+                        theory={name: lambda x, o=optimizer, n=name: getattr(predicted(r, o, x), f"{n}_overlap") for name in both})
+        row[1].set(title=optimizer, ylabel="overlap of the leading vector")
+
+
+def second(r, axes):
+    for ax, optimizer in zip(np.ravel(axes(1, len(r.axes["optimizer"]))), r.axes["optimizer"], strict=True):
+        at = r.at(optimizer=optimizer, learning_rate=stored_rates(r, optimizer), step=1)
+        figures.against(ax, singular_value(at, -2), theory=lambda x, o=optimizer: predicted(r, o, x).edge, log="xy")
+        ax.set(title=optimizer, ylabel="second singular value, isotropic edge")
+
+
+FIGURES = {"spike": spike, "second": second}

@@ -1,0 +1,1 @@
+"""Does a law describe the matrices that it is meant for?"""

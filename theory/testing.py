@@ -1,0 +1,218 @@
+"""The suite every law must pass: `check(law)` tests a user's own law as it tests the package's.
+
+Each expectation is computed here by quadrature of `pdf` in the angle coordinate, independently of the closed forms of
+the law. An edge, an atom, a prefactor wrong by 1e-6 makes it fail. No test framework is needed.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.band import Band
+from theory.law import Law
+from theory.quadrature import panel_points, resolve
+
+FloatArray = NDArray[np.float64]
+TOLERANCE = 1e-9  # quadrature is right to 1e-12; below 1e-6, the smallest fault to be found
+KINDS = ("eigenvalues", "singular_values", "scalar")
+
+
+def check(law: Law) -> None:
+    """Raises AssertionError with one sentence at the first broken promise of the `Law` contract.
+
+    >>> from theory import MarchenkoPastur
+    >>> check(MarchenkoPastur(0.3))
+    """
+    with np.errstate(all="ignore"):
+        for part in (_form, _shapes, _outside, _mass, _distribution, _quantiles, _moments, _stieltjes, _draws):
+            part(law)
+
+
+def _form(law: Law) -> None:
+    ends = [x for band in law.bands for x in band]
+    _hold(law, ends == sorted(ends) and all(low < high for low, high in law.bands), "bands must be ordered, not empty")
+    positions = [x for x, _ in law.atoms]
+    _hold(law, positions == sorted(set(positions)), "atoms must be ordered and distinct")
+    _hold(law, all(0 < mass <= 1 for _, mass in law.atoms), "atoms must have masses in (0, 1]")
+    _hold(law, law.kind in KINDS, f"kind must be one of {KINDS}")
+    _hold(law, hash(law) == hash(law) and law == law, "a law must be hashable and equal to itself")  # noqa: PLR0124
+    _hold(law, len(type(law).examples()) > 0, "examples() must return instances")
+
+
+def _shapes(law: Law) -> None:
+    middle = float(law.quantile(0.5))
+    for name in ("pdf", "cdf", "sf", "logsf", "quantile"):
+        f = getattr(law, name)
+        argument = 0.5 if name == "quantile" else middle
+        _hold(law, isinstance(f(argument), float), f"{name} of a scalar must be a float")
+        for shape in ((0,), (3,), (2, 3), (1, 1, 2)):
+            _hold(law, np.shape(f(np.full(shape, argument))) == shape, f"{name} must keep the shape {shape}")
+        _hold(law, math.isnan(f(math.nan)), f"{name} of NaN must be NaN")
+        mixed = f(np.array([math.nan, argument]))
+        _hold(law, np.isnan(mixed[0]), f"{name} must keep NaN to its entry")
+        _close(law, mixed[1] / f(argument), 1.0, 1e-12, f"{name} must treat each entry on its own")
+
+
+def _outside(law: Law) -> None:
+    for x in (-math.inf, math.inf, -1e300, 1e300):
+        _hold(law, law.pdf(x) == 0, f"pdf must be 0 at {x}")
+    _hold(law, law.cdf(-math.inf) == 0 and law.sf(math.inf) == 0, "cdf must start and sf must end at 0")
+    _hold(law, law.cdf(math.inf) == 1 and law.sf(-math.inf) == 1, "cdf must end and sf must start at 1")
+    _hold(law, law.logsf(math.inf) == -math.inf and law.logsf(-math.inf) == 0, "logsf must run from 0 to -inf")
+    for low, high in law.bands:
+        if math.isinf(high - low):
+            continue
+        for edge, inward in ((low, 1), (high, -1)):
+            _hold(law, not math.isnan(law.pdf(edge)), f"pdf must not be NaN at the edge {edge}")
+            step = max(1e-9 * (high - low), 16 * np.spacing(abs(edge)))
+            _hold(law, law.pdf(edge + inward * step) > 0, f"pdf must be positive just inside the edge {edge}")
+            beyond = edge - inward * step
+            if not any(a <= beyond <= b for a, b in law.bands):
+                _hold(law, law.pdf(beyond) == 0, f"pdf must be 0 just outside the edge {edge}")
+
+
+def _mass(law: Law) -> None:
+    total = _expectation(law, np.ones_like)
+    _close(law, total, 1.0, TOLERANCE, "density and atoms must have total mass 1")
+
+
+def _distribution(law: Law) -> None:
+    points = _points(law)
+    cdf, sf = law.cdf(points), law.sf(points)
+    _close(law, cdf + sf, 1.0, 1e-12, "cdf and sf must add to 1")
+    _hold(law, np.all(np.diff(cdf) >= -1e-15) and np.all(np.diff(sf) <= 1e-15), "cdf must rise and sf must fall")
+    _close(law, np.exp(law.logsf(points)), sf, 1e-12, "logsf must be the logarithm of sf")
+    density = [_below(law, x) for x in points]
+    _close(law, cdf, np.array(density), TOLERANCE, "cdf must be the integral of pdf with the atoms")
+    for x, mass in law.atoms:
+        jump = law.cdf(x) - law.cdf(np.nextafter(x, -math.inf))
+        _close(law, jump, mass, 1e-6, f"cdf must jump by the atom's mass at {x}")
+
+
+def _quantiles(law: Law) -> None:
+    for p in (-1e-9, 1 + 1e-9):
+        _hold(law, _raises(lambda p=p: law.quantile(p)), "quantile must raise ValueError outside [0, 1]")
+    p = np.concatenate([[1e-6], np.linspace(0.001, 0.999, 97), [1 - 1e-6]])
+    x = law.quantile(p)
+    _hold(law, np.all(np.diff(x) >= 0), "quantile must rise")
+    atom = np.isin(x, [a for a, _ in law.atoms])
+    _close(law, law.cdf(x[~atom]), p[~atom], TOLERANCE, "cdf of a quantile must give the probability back")
+    _hold(law, np.all(law.cdf(x) >= p - TOLERANCE), "quantile must reach the probability")
+    for a, mass in law.atoms:
+        inside = law.cdf(a) - mass * np.array([0.01, 0.5, 0.99])
+        _hold(law, np.all(law.quantile(inside) == a), f"quantile must stay at the atom {a} through its mass")
+    support = [v for pair in (*law.bands, *((a, a) for a, _ in law.atoms)) for v in pair]
+    ends = law.quantile(np.array([0.0, 1.0]))
+    _hold(law, ends[0] == min(support) and ends[1] == max(support), "quantile must take the ends of the support at 0 and 1")
+
+
+def _moments(law: Law) -> None:
+    for k in range(6):
+        size = _expectation(law, lambda x, k=k: np.abs(x) ** k)
+        value = _expectation(law, lambda x, k=k: x**k)
+        _close(law, law.moment(k) / size, value / size, TOLERANCE, f"moment({k}) must be the integral of x^{k} pdf")
+    mean = _expectation(law, lambda x: x)
+    scale = math.sqrt(_expectation(law, lambda x: x**2))
+    _close(law, law.mean / scale, mean / scale, TOLERANCE, "mean must be the first moment")
+    spread = math.sqrt(_expectation(law, lambda x: (x - mean) ** 2))
+    _close(law, law.std / spread, 1.0, TOLERANCE, "std must be the root of the centred second moment")
+    for k in (-1, 0.5):
+        _hold(law, _raises(lambda k=k: law.moment(k)), "moment must raise ValueError for orders not 0, 1, 2, ...")  # type: ignore[arg-type]
+
+
+def _stieltjes(law: Law) -> None:
+    low, high = law.window[0][0], law.window[-1][1]
+    width = high - low
+    z = np.array([low + x * width + y * 1j * width for x in (-0.3, 0.2, 0.5, 0.9, 2) for y in (0.05, -0.4, 3)])
+    m = law.stieltjes(z)
+    direct = np.array([_expectation(law, lambda x, v=v: 1 / (x - v)) for v in z])
+    _close(law, m / direct, 1.0, TOLERANCE, "stieltjes must be the integral of 1/(x - z) with the atoms")
+    _close(law, law.stieltjes(z.conj()) / m.conj(), 1.0, 1e-12, "stieltjes must be conjugate in the other half plane")
+    _hold(law, isinstance(law.stieltjes(1j * width), complex), "stieltjes of a complex scalar must be complex")
+    _hold(law, math.isnan(law.stieltjes((law.quantile(0.5)))), "stieltjes must be NaN on the support")
+    if not any(map(math.isinf, law.bands[0])):
+        real = np.array([x for x in (low - width, low - 0.01 * width, high + 0.01 * width, high + width)
+                         if not any(x == a for a, _ in law.atoms)])
+        value = law.stieltjes(real)
+        _hold(law, value.dtype == np.float64, "stieltjes of real z must be real")
+        direct = np.array([_expectation(law, lambda x, v=v: 1 / (x - v)) for v in real])
+        _close(law, value / direct, 1.0, TOLERANCE, "stieltjes must hold on the real axis off the support")
+    inner = np.array([a + (b - a) * s for a, b in law.window for s in (0.3, 0.6)])
+    inner = inner[[not any(abs(x - a) < 1e-3 * width for a, _ in law.atoms) for x in inner]]
+    density, limit = law.pdf(inner), law.stieltjes(inner + 1e-7j * width).imag / np.pi
+    _close(law, (limit - density) * width, 0.0, 1e-4, "the imaginary part of stieltjes must tend to pi pdf")
+
+
+def _draws(law: Law) -> None:
+    draws = law.sample(4000, np.random.default_rng(0))
+    _hold(law, draws.shape == (4000,), "sample(n, rng) must have shape (n,)")
+    ordered = np.sort(draws)
+    rank = np.arange(1, 4001) / 4000
+    gap = np.max(np.maximum(rank - law.cdf(ordered), 0))
+    _hold(law, gap < 2.2 / math.sqrt(4000), f"draws must follow the law; the empirical cdf is {gap:.3g} off")  # p = 1e-4
+
+
+def _points(law: Law) -> FloatArray:
+    fractions = (1 - np.cos(np.linspace(0, np.pi, 24))) / 2
+    points = [np.array([x for x, _ in law.atoms])]
+    for low, high in law.window:
+        width = high - low
+        points.append(low + width * np.concatenate([[-1.0, -1e-3], fractions, [1 + 1e-3, 2.0]]))
+    return np.unique(np.concatenate(points))
+
+
+def _expectation(law: Law, f: Callable[[FloatArray], Any]) -> Any:
+    """E f(X) by quadrature of the density and the sum over atoms."""
+    total = sum((mass * f(np.array(x)) for x, mass in law.atoms), 0.0)
+    for low, high in law.window:
+        band = Band(low, high)
+        inside = [float(band.angle(np.array(x))) for x, _ in law.atoms if low < x < high]
+        total = total + _integral(law, band, np.array([0.0, *sorted(inside), np.pi]), f)
+    return total
+
+
+def _below(law: Law, x: float) -> float:
+    """P(X <= x) by quadrature."""
+    total = sum(mass for a, mass in law.atoms if a <= x)
+    for low, high in law.window:
+        band = Band(low, high)
+        angle = float(band.angle(np.array(x)))
+        if angle > 0:
+            total += float(_integral(law, band, np.array([0.0, angle]), np.ones_like))
+    return total
+
+
+def _integral(law: Law, band: Band, edges: FloatArray, f: Callable[[FloatArray], Any]) -> Any:
+    def density(t: FloatArray) -> FloatArray:
+        value = law.pdf(band.at(t))
+        return np.where(np.isinf(value), 0.0, value) * band.jacobian(t)
+
+    def rows(t: FloatArray) -> FloatArray:
+        value = f(band.at(t)) * density(t)
+        return np.stack([value.real, value.imag])
+
+    edges = resolve(rows, edges, tolerance=1e-12)
+    t, w = panel_points(edges[:-1], edges[1:])
+    return np.sum(w * f(band.at(t)) * density(t)).item()
+
+
+def _raises(call: Callable[[], Any]) -> bool:
+    try:
+        call()
+    except ValueError:
+        return True
+    return False
+
+
+def _hold(law: Law, condition: Any, sentence: str) -> None:
+    if not condition:
+        raise AssertionError(f"{law!r}: {sentence}")
+
+
+def _close(law: Law, value: Any, expected: Any, tolerance: float, sentence: str) -> None:
+    error = np.max(np.abs(np.asarray(value) - expected), initial=0.0)
+    if not error <= tolerance:
+        raise AssertionError(f"{law!r}: {sentence}; off by {error:.3g}, allowed {tolerance:.0e}")
