@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+from scipy.special import ndtri
+
 from spectrax.nulls import null_of, upper_half_exponent
 from spectrax.outliers import Outliers, find_outliers
 from spectrax.spectrum import Spectrum
@@ -37,10 +39,11 @@ class Critical:
 
 
 @lru_cache(maxsize=256)
-def critical_values(shape: tuple[int, int], level: float = 0.01) -> Critical:
-    """The 1 - level quantile of the sup distance and the level quantile of the Hill exponent, from `null_of`."""
+def critical_values(shape: tuple[int, int], level: float = 0.001) -> Critical:
+    """1 - level quantile of the sup distance (Gumbel), level quantile of the Hill exponent (normal), from `null_of`."""
     null = null_of(shape, fitted=True)
-    return Critical(null.sup.quantile(1.0 - level), null.hill.quantile(level))
+    hill = null.hill.draws
+    return Critical(null.sup.gumbel_quantile(1.0 - level), float(hill.mean() + ndtri(level) * hill.std()))
 
 
 def phase_of(
@@ -48,9 +51,9 @@ def phase_of(
 ) -> Phase:
     """Phase of a spectrum. Heavy tail where all three hold, each against noise of the same shape and variance:
 
-    1. the bulk without its outliers is farther (sup distance) from Marchenko-Pastur than 99 % of the noise;
-    2. more than `share` of the eigenvalues, and at least 3, pass the isotropic edge beside the detached ones;
-    3. the Hill exponent of the bulk's upper half is below that of 99 % of the noise.
+    1. the bulk without its outliers is farther (sup distance) from Marchenko-Pastur than 99.9 % of the noise;
+    2. more than `share` of the eigenvalues, and at least 5, pass the isotropic edge beside the detached ones;
+    3. the Hill exponent of the bulk's upper half is below that of 99.9 % of the noise.
     Otherwise a bulk with as many spikes as there are outliers; evidence["isotropic"] = 0 then says that the noise has
     another law (condition 1 alone). A heavy tail in this sense is "heavier than noise", not a claim of a power law:
     for that see `tails`. critical, outliers: pass both where it is called for each step of each run.
@@ -61,7 +64,7 @@ def phase_of(
     bulk = values[: values.size - found.detached]
     exponent = upper_half_exponent(bulk[bulk > 0]) if bulk.any() else float("nan")
     past_edge = found.beyond_fitted_edge - found.detached
-    needed = max(3.0, share * values.size)
+    needed = max(5.0, share * values.size)
     heavy = not found.isotropic and past_edge >= needed and exponent < critical.hill
     spikes = found.detached if heavy else found.count
     name = "heavy tail" if heavy else f"bulk + {spikes} spikes" if spikes else "bulk"

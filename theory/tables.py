@@ -61,6 +61,7 @@ class BandTable:
         low, high = self.band.low, self.band.high
         nearest = np.arccos(complex((low + high - 2 * z) / self.band.width))
         steps = np.pi * 0.5 ** np.arange(54)
+        steps = steps[steps > abs(nearest.imag) / 8]  # finer panels would sample the rounding of x at a hard edge
         graded = nearest.real + np.concatenate([steps, [0.0], -steps])
         graded = graded[(graded > 0) & (graded < np.pi)]
         edges = np.unique(np.concatenate([self.edges, graded]))

@@ -1,4 +1,4 @@
-"""Panels and pages: what every figure of a result is drawn with. Object-oriented matplotlib, no pyplot, no global style.
+"""Panels and pages that draw every figure of a result. Object-oriented matplotlib, no pyplot, no global style.
 
 A panel takes an Axes first and draws one thing on it; `canvas` lays out Axes on a page of a paper's width; `draw` runs
 a figure function `fn(result, axes)`; `save` writes PNG and PDF. matplotlib is imported when something is drawn, so that

@@ -18,9 +18,9 @@ def bulk_top(values: np.ndarray, bands: Bands) -> float:
 
 
 def choose_scale(values: np.ndarray, bands: Bands, marked: np.ndarray) -> str:
-    """ "linear" where everything lies within 4 times the bulk's edge (or has both signs), "loglog" for a tail, else "log".
+    """Scale of a panel: "linear" where all lies within 4 times the bulk's edge, "loglog" for a tail, else "log".
 
-    A tail: more than 5 values and 0.5 % of all lie beyond 1.5 times the edge. values (n,), marked: outliers (k,).
+    Values of both signs are always linear. A tail: more than 5 values and 0.5 % of all lie beyond 1.5 times the edge. values (n,), marked: outliers (k,).
     """
     top = bulk_top(values, bands)
     everything = np.concatenate([values, marked[np.isfinite(marked)]])
@@ -31,7 +31,7 @@ def choose_scale(values: np.ndarray, bands: Bands, marked: np.ndarray) -> str:
 
 
 def bin_edges(values: np.ndarray, bands: Bands, bins: int | None, log: bool) -> np.ndarray:
-    """Bin edges (m,), increasing: equal widths (of log10 if `log`) inside each band, ending at its edges, going on outside.
+    """Bin edges (m,), increasing: equal widths (of log10 if `log`), ending at the edges of each band, going on outside.
 
     bins: over all bands; 1.3 sqrt(n) between 8 and 80 where None, more than for independent draws, since eigenvalues
     repel and a bin's count hardly fluctuates. Values above 0 only on a log axis.

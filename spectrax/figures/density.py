@@ -12,7 +12,7 @@ SCALES = ("auto", "linear", "log", "loglog")
 
 
 class Pool(NamedTuple):
-    """Eigenvalues of several spectra together: nonzero values, their total number with exact zeros, kind, W^T W's divisor."""
+    """Several spectra together: values (n,) sorted, their number `total` with exact zeros, kind, divisor of W^T W."""
 
     values: np.ndarray
     total: int
@@ -48,18 +48,17 @@ def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] 
     _check_kind(pool, law)
     atoms = tuple(getattr(law, "atoms", ()))
     bands = tuple(getattr(law, "bands", ()))
-    at_atom = _at_atoms(pool, atoms)
-    values = pool.values[~at_atom]
+    values = pool.values[~_at_atoms(pool, atoms)]
     marked = np.concatenate([np.ravel(np.asarray(m, float)) for m in (outliers, predicted)])
     scale = choose_scale(values, bands, marked) if scale == "auto" else scale
     edges = bin_edges(values, bands, bins, scale != "linear")
-    heights, area = _histogram(values, edges, pool.total, scale)
+    heights = _histogram(values, edges, pool.total, scale)
     ax.set_xscale("linear" if scale == "linear" else "log")
     ax.stairs(heights, edges, fill=True, color=look.MEASURED, zorder=1)
     ax.stairs(heights, edges, color=look.darker(look.MEASURED), linewidth=0.4, zorder=1)
     key.add(ax, {"measured": key.patch(facecolor=look.MEASURED, edgecolor=look.darker(look.MEASURED), linewidth=0.4)})
     peak = np.zeros(0) if law is None else _draw_law(ax, law, edges, scale)
-    peak = np.minimum(peak, 1.5 * heights.max())  # a density may diverge at a hard edge
+    peak = np.minimum(peak, 1.25 * heights.max())  # a density may diverge at a hard edge
     _set_limits(ax, np.concatenate([heights, peak]), edges, marked, scale, bool(atoms))
     _draw_null(ax, null, edges, scale)
     for place, mass in atoms:
@@ -70,20 +69,20 @@ def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] 
     ax.set_ylabel(rf"density of $\log_{{10}}{symbol}$" if scale == "log" else "density")
     hidden = int(np.sum(values < edges[0]))
     if hidden:
-        ax.annotate(f"{hidden} of {pool.total} below", (0.0, 0.0), xycoords="axes fraction", xytext=(2, 2), zorder=5,
-                    textcoords="offset points", fontsize=look.font_of(ax) - 1.5, color="#555555")
+        ax.annotate(f"← {hidden} of {pool.total}", (0.01, 0.7 if atoms else 0.98), xycoords="axes fraction", va="top",
+                    fontsize=look.font_of(ax) - 1.0, color="#555555", zorder=5)
 
 
 def pooled(spectrum: Any, zeros: int = 0) -> Pool:
     """One pool from a Spectrum, an array or a list of them; finite values only. ValueError where nothing is left."""
-    items = list(spectrum) if isinstance(spectrum, list | tuple) and np.ndim(spectrum[0] if spectrum else 0) != 0 or (
-        isinstance(spectrum, list | tuple) and spectrum and hasattr(spectrum[0], "kind")) else [spectrum]
+    several = isinstance(spectrum, list | tuple) and any(hasattr(s, "kind") or np.ndim(s) for s in spectrum)
+    items = list(spectrum) if several else [spectrum]
     kinds = {getattr(item, "kind", None) for item in items} - {None}
     scales = {getattr(item, "scale", None) for item in items}
     if len(kinds) > 1:
         raise ValueError("spectra must be of one kind; got eigenvalues and singular values. Pass spectrum.squared().")
-    arrays = [np.ravel(np.asarray(item.values if hasattr(item, "values") else item, dtype=np.float64)) for item in items]
-    values = np.concatenate(arrays)
+    arrays = [item.values if hasattr(item, "values") else item for item in items]
+    values = np.concatenate([np.ravel(np.asarray(array, dtype=np.float64)) for array in arrays])
     values = np.sort(values[np.isfinite(values)])
     if values.size == 0:
         raise ValueError("spectrum must hold at least one finite value; got none. Choose a run that did not diverge.")
@@ -111,8 +110,7 @@ def _at_atoms(pool, atoms):
 def _histogram(values, edges, total, scale):
     counts = np.histogram(values, edges)[0]
     widths = np.diff(np.log10(edges)) if scale == "log" else np.diff(edges)
-    heights = counts / (total * widths)
-    return heights, counts.sum() / total
+    return counts / (total * widths)
 
 
 def _draw_law(ax, law, edges, scale):
@@ -159,7 +157,7 @@ def _draw_null(ax, null, edges, scale):
         return key.add(ax, {"null": key.patch(color=look.NULL, alpha=0.6, linewidth=0)})
     else:
         other = pooled(null)
-        ax.stairs(_histogram(other.values, edges, other.total, scale)[0], edges, zorder=2, **line)
+        ax.stairs(_histogram(other.values, edges, other.total, scale), edges, zorder=2, **line)
     key.add(ax, {"null": key.line(**line)})
 
 
@@ -167,24 +165,23 @@ def _draw_atom(ax, place, mass, pool, scale):
     """Arrow at the atom, at the left frame where a log axis can't show it, with predicted and measured mass."""
     font = look.font_of(ax) - 1.0
     visible = scale == "linear" or place > ax.get_xlim()[0]
-    near = np.abs(pool.values - place) <= 1e-10 * max(float(np.abs(pool.values).max()), 1e-300)
-    seen = (int(near.sum()) + (pool.total - pool.values.size if place == 0 else 0)) / pool.total
+    seen = (int(_at_atoms(pool, ((place, mass),)).sum()) + (pool.total - pool.values.size if place == 0 else 0)) / pool.total
     across = ("data" if visible else "axes fraction", "axes fraction")
     x = place if visible else 0.012
     ax.annotate("", (x, 0.97), xytext=(x, 0.0), xycoords=across, textcoords=across, zorder=4,
                 arrowprops=dict(arrowstyle="-|>,head_width=0.18,head_length=0.4", color=look.INK, linewidth=1.0,
                                 shrinkA=0, shrinkB=0))
-    ax.annotate(f"mass {mass:.3g} at {place:.3g}\nmeasured {seen:.3g}", (x, 0.98), xycoords=across, xytext=(4, 0), va="top",
-                textcoords="offset points", fontsize=font, color=look.INK, linespacing=1.1, zorder=4)
+    ax.annotate(f"mass {mass:.3g} at {place:.3g}\nmeasured {seen:.3g}", (x, 0.98), xycoords=across, xytext=(4, 0),
+                va="top", textcoords="offset points", fontsize=font, color=look.INK, linespacing=1.1, zorder=4)
 
 
 def _draw_outliers(ax, outliers, predicted):
     seen, expected = (np.ravel(np.asarray(v, float)) for v in (outliers, predicted))
     frame = ax.get_xaxis_transform()
-    tick = dict(color=look.ACCENT, linewidth=1.3)
     if np.isfinite(seen).any():
-        ax.vlines(seen[np.isfinite(seen)], 0.0, 0.09, transform=frame, zorder=4, **tick)
-        key.add(ax, {"outlier": key.line(color=look.ACCENT, marker="|", markersize=7, markeredgewidth=1.3, linestyle="none")})
+        ax.vlines(seen[np.isfinite(seen)], 0.0, 0.09, transform=frame, zorder=4, color=look.ACCENT, linewidth=1.3)
+        tick = dict(color=look.ACCENT, marker="|", markersize=7, markeredgewidth=1.3, linestyle="none")
+        key.add(ax, {"outlier": key.line(**tick)})
     if np.isfinite(expected).any():
         hollow = dict(marker="v", markerfacecolor="none", markeredgecolor=look.INK, markeredgewidth=0.9, markersize=5.5,
                       linestyle="none")

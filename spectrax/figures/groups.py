@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from spectrax.figures import key, look, marks
-from spectrax.figures.curves import table_of
+from spectrax.figures.tables import table_of
 
 
 def strip(where: Any, data: Any = None, by: str = "optimizer", *, null: Any = None, spread: str = "replicate",
@@ -38,8 +38,8 @@ def _draw(ax, data, by, null, spread, pairs, log, at):
         data = data.sel(at)
     if "step" in getattr(data, "dims", ()) and by != "step":
         data = data.isel(step=-1)
-    _, groups, table = table_of(data.expand_dims("_one") if hasattr(data, "dims") else data, "_one", [by], spread)
-    names, samples = [g[0] for g in groups], table[:, 0, :]
+    table = table_of(data.expand_dims("_one") if hasattr(data, "dims") else data, "_one", [by], spread)
+    names, samples = [group[0] for group in table.groups], table.values[:, 0, :]
     styles = look.group_styles(ax.figure, by, names)
     places = np.arange(len(names), dtype=float)
     if pairs:

@@ -10,7 +10,8 @@ from spectrax.figures import look
 @look.panel
 def matrix(ax: Any, values: Any, *, limits: tuple[float, float] | None = None, null: Any = None, label: str = "",
            xlabel: str = "", ylabel: str = "") -> None:
-    """Draw values (rows, cols) as a heat map with a colour bar, row 0 on top; numbers are written into up to 8 x 8 cells.
+    """Draw values (rows, cols) as a heat map with a colour bar, row 0 on top; numbers are written into up to 8 x 8
+    cells that are wide enough.
 
     values: array or DataArray, whose dimensions and coordinates then label the axes; NaN stays white. limits: ends of
     the colour scale, the values' own where None; values of both signs take a map that diverges around 0. null: number
@@ -25,7 +26,7 @@ def matrix(ax: Any, values: Any, *, limits: tuple[float, float] | None = None, n
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"values must be two-dimensional and not empty; got shape {array.shape}. Narrow it with .at(...).")
+        raise ValueError(f"values must be two-dimensional and not empty; got shape {array.shape}. Narrow with .at(...).")
     finite = array[np.isfinite(array)]
     low, high = limits or ((float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0))
     if limits is None:
@@ -66,17 +67,25 @@ def _ticks(ax, values, shape):
 
 def _numbers(ax, image, array):
     text = "{:.2f}" if np.nanmax(np.abs(array)) >= 0.1 else "{:.1e}"
+    cell = 0.8 * ax.get_window_extent().width / ax.figure.dpi / array.shape[1]  # the colour bar takes the rest
+    if look.text_width(text.format(-1.0), look.font_of(ax) - 1.0) > cell:
+        return
     for (i, j), value in np.ndenumerate(array):
         if np.isfinite(value):
             red, green, blue, _ = image.cmap(image.norm(value))
             light = 0.299 * red + 0.587 * green + 0.114 * blue > 0.55
-            ax.text(j, i, text.format(value).replace("-", "−"), ha="center", va="center", fontsize=look.font_of(ax) - 1.0,
-                    color=look.INK if light else "white")
+            ax.text(j, i, text.format(value).replace("-", "−"), ha="center", va="center",
+                    fontsize=look.font_of(ax) - 1.0, color=look.INK if light else "white")
 
 
 def _mark_null(bar, null, font, limits):
     low, high = (float(null), float(null)) if np.ndim(null) == 0 else (float(null[0]), float(null[1]))
-    bar.axhspan(low, high, facecolor=look.NULL, edgecolor=look.INK, linewidth=0.8)
+    if high > low:
+        inner = max(low, limits[0]), min(high, limits[1])
+        bar.axhspan(*inner, xmax=0.4, facecolor="#eeeeee", edgecolor=look.INK, linewidth=0.6)
+    else:
+        bar.axhline(low, color=look.INK, linewidth=1.0)
+    bar.set_ylim(*limits)
     inside = min(max(0.5 * (low + high), limits[0]), limits[1])
     bar.annotate("null", (0.0, inside), xycoords=("axes fraction", "data"), xytext=(-2, 0), ha="right", va="center",
                  textcoords="offset points", fontsize=font - 1.0, color=look.INK, annotation_clip=False,

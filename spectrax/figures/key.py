@@ -1,6 +1,7 @@
 """The key of a figure: one legend above all panels, where it covers no data; panels add what they draw to it."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from spectrax.figures import look
@@ -25,7 +26,7 @@ def add(ax: Any, entries: Mapping[str, Any]) -> None:
         return
     font = look.font_of(ax) - 0.5
     room = figure.get_size_inches()[0] * (1.0 if shared else ax.get_position().width)
-    labels = sorted(known, key=lambda label: look.text_width(label, font) > 14 * font / 72)  # long ones share a column
+    labels = sorted(known, key=lambda label: look.text_width(label, font) > 8 * font / 72)  # long ones share a column
     handles = [known[label] for label in labels]
     columns = _columns(labels, font, room)
     look_of_it = dict(ncols=columns, frameon=False, fontsize=font, handlelength=1.9, columnspacing=1.3,
@@ -59,7 +60,7 @@ def _columns(labels, font, room):
     for columns in range(len(labels), 1, -1):
         rows, longer = divmod(len(labels), columns)
         ends = [rows * i + min(i, longer) for i in range(columns + 1)]
-        if sum(max(widths[a:b]) for a, b in zip(ends, ends[1:], strict=False)) <= room - 0.1:
+        if sum(max(widths[a:b]) for a, b in pairwise(ends)) <= room - 0.1:
             rows = -(-len(labels) // columns)
             return -(-len(labels) // rows)
     return 1

@@ -48,7 +48,7 @@ def marker_of(learning_rate: float) -> str:
 
 
 def group_styles(figure: Any, dimension: str, values: Iterable[Any]) -> list[dict[str, Any]]:
-    """Colour and marker of each value of a dimension, remembered by the figure: one look for one name on all its panels.
+    """Colour and marker of each value of a dimension, remembered by the figure: one name, one look on all panels.
 
     Learning rates go by `colour_of`; other numbers, being ordered, by viridis over the values present; names by a
     categorical palette in which the common optimizers have places of their own.
@@ -64,8 +64,9 @@ def group_styles(figure: Any, dimension: str, values: Iterable[Any]) -> list[dic
     places: dict[str, int] = figure.__dict__.setdefault("_group_places", {})
     for value in map(str, values):
         if value not in places:
-            free = (i for i in count() if i not in places.values())
-            places[value] = _RESERVED[value] if _RESERVED.get(value, 0) not in places.values() and value in _RESERVED else next(free)
+            taken = set(places.values())
+            own = _RESERVED.get(value)
+            places[value] = next(i for i in count() if i not in taken) if own is None or own in taken else own
     found = [places[str(value)] for value in values]
     return [{"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)]} for i in found]
 

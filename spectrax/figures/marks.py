@@ -53,15 +53,17 @@ def draw_lines(ax: Any, lines: Mapping[str, float], x: np.ndarray, curves: np.nd
         ax.axvline(position, color="#777777", linewidth=0.8, linestyle=look.LINESTYLES[1 + index % 3], zorder=1)
         before = places[index - 1] if index else 0.0
         after = places[index + 1] if index + 1 < len(places) else width + strip
-        beside = 1 if places[index] - before < strip * (2 if index > 1 else 1) and after - places[index] >= strip else -1
+        crowded = places[index] - before < strip * (2 if index > 1 else 1)  # the one before may stand on this side
+        beside = 1 if crowded and after - places[index] >= strip else -1
         at = places[index] + 0.5 * beside * strip
-        length = look.text_width(label, font) / height
+        length = 1.25 * look.text_width(label, font) / height  # the layout comes later and makes the panel lower
         near = [c[np.abs(c[:, 0] * width - at) < 0.6 * strip, 1] for c in cloud]
         near = np.concatenate(near) if near else np.zeros(0)
-        low = np.sum(near > 1 - length - 0.05) > np.sum(near < length + 0.05)
-        ax.annotate(label, (position, 0.02 if low else 0.98), xycoords=("data", "axes fraction"), rotation=90,
+        covered = [int(np.sum((near > end - length) & (near < end + 0.02))) for end in (0.98, 0.5 + length / 2, length)]
+        height_there, anchor = ((0.98, "top"), (0.5, "center"), (0.02, "bottom"))[int(np.argmin(covered))]
+        ax.annotate(label, (position, height_there), xycoords=("data", "axes fraction"), rotation=90,
                     xytext=(2 * beside, 0), textcoords="offset points", ha="left" if beside > 0 else "right",
-                    va="bottom" if low else "top", fontsize=font, color="#555555", zorder=4,
+                    va=anchor, fontsize=font, color="#555555", zorder=4,
                     bbox=dict(facecolor="white", alpha=0.75, linewidth=0, pad=0.3))
 
 
@@ -85,8 +87,11 @@ def scale_axes(ax: Any, log: str, x_name: str, x: np.ndarray, y: np.ndarray) -> 
         raise ValueError(f"log must be 'auto' or made of the letters x and y; got {log!r}.")
     finite = y[np.isfinite(y)]
     numeric = x.size > 0 and np.issubdtype(x.dtype, np.number)
-    wants_x = numeric and ("x" in log if log != "auto" else x_name == "learning_rate" or x.max() >= 30 * max(x.min(), 1))
-    wants_y = "y" in log if log != "auto" else finite.size > 0 and finite.min() > 0 and finite.max() > 50 * finite.min()
+    if log == "auto":
+        wants_x = numeric and (x_name == "learning_rate" or x.max() >= 30 * max(x.min(), 1))
+        wants_y = finite.size > 0 and finite.min() > 0 and finite.max() > 50 * finite.min()
+    else:
+        wants_x, wants_y = numeric and "x" in log, "y" in log
     if wants_x and x.min() > 0:
         ax.set_xscale("log")
     elif wants_x and x.min() == 0:

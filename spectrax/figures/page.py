@@ -1,4 +1,4 @@
-"""A page: panels of one figure at a paper's width, with a caption below, drawn by a figure function, saved as PNG and PDF."""
+"""A page: the panels of one figure at a paper's width, a caption below, and the figure saved as PNG and PDF."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Canvas:
     def figure(self) -> Any:
         """The matplotlib Figure. Raises RuntimeError before the canvas was called."""
         if self._figure is None:
-            raise RuntimeError("axes() must be called before the figure exists; got no call. Call axes() in the figure function.")
+            raise RuntimeError("axes() must be called before there is a figure; got no call. Call it in the figure function.")
         return self._figure
 
     def __call__(self, rows: int = 1, cols: int = 1, *, height: float | None = None, share: str = "") -> Any:
@@ -38,7 +38,7 @@ class Canvas:
         from matplotlib.figure import Figure
 
         if self._figure is not None:
-            raise RuntimeError("axes() must be called once; got a second call. Ask for all panels at once: axes(rows, cols).")
+            raise RuntimeError("axes() must be called once; got a second call. Ask for all panels: axes(rows, cols).")
         if rows < 1 or cols < 1:
             raise ValueError(f"rows and cols must be at least 1; got {rows} and {cols}.")
         across = max(1, min(cols, int(self.width // NARROWEST)))
@@ -60,7 +60,8 @@ class Canvas:
                 panels[i] = figure.add_subplot(place, sharex=first if "x" in share else None,
                                                sharey=first if "y" in share else None)
             if caption:
-                figure.supxlabel(caption, x=0.01, ha="left", fontsize=self.font - 1.0, color="#555555", linespacing=1.15)
+                small = dict(fontsize=self.font - 1.0, color="#555555", linespacing=1.15)
+                figure.supxlabel(caption, x=0.01, ha="left", **small)
         self._figure = figure
         if rows * cols == 1:
             return panels[0]
@@ -98,7 +99,7 @@ def draw(figure_function: Callable[[Any, Canvas], Any], result: Any, *, width: f
 
 
 def save(figure: Any, stem: str | Path) -> list[Path]:
-    """Write stem.png (200 dpi) and stem.pdf (vectors), making folders; the same figure drawn again gives the same bytes.
+    """Write stem.png (200 dpi) and stem.pdf (vectors), making folders; a figure drawn again gives the same bytes.
 
     Raises OSError where the folder can't be written.
     """

@@ -1,4 +1,4 @@
-"""Map of phases over two axes: bulk, bulk and spikes, heavy tail; every replicate is seen, spike counts are written in."""
+"""Map of phases over two axes: bulk, bulk and spikes, heavy tail; every replicate is seen, spikes are counted."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spectrax.figures import key, look
-from spectrax.figures.curves import table_of
+from spectrax.figures.tables import table_of
 
 PHASES = (("bulk", "#d6e4f0"), ("bulk + spikes", "#f2a65a"), ("heavy tail", "#6a3d8f"))
 MISSING = ("diverged or missing", "#ffffff")
@@ -18,16 +18,17 @@ def phase_map(ax: Any, codes: Any, x: str = "step", y: str = "learning_rate", co
               lines: Mapping[str, float] | None = None, *, null: Any = None, spread: str = "replicate") -> None:
     """Draw the phase of each cell: 0 bulk, 1 bulk + spikes, 2 heavy tail; NaN or negative: diverged or missing.
 
-    codes: DataArray with the dimensions x and y, optionally `spread`, whose members share their cell as stripes, so that
-    disagreement shows. counts: DataArray of the same dimensions, the number of spikes, written where the phase is
-    1 (median, or lowest-highest where members differ). lines: label -> value of y (critical rates, stability edge),
+    codes: DataArray with the dimensions x and y, optionally `spread`, whose members share their cell as stripes, so
+    that disagreement shows. counts: DataArray of the same dimensions, the number of spikes, written where the phase is
+    1 (lowest-highest where members differ). lines: label -> value of y (critical rates, stability edge),
     drawn between the rows that it separates, or through its own row. null: one code per row, or one for all: the phase
     of pure noise, drawn as a first column. Raises ValueError for a dimension missing or left over, another code.
 
     >>> import xarray
     >>> from spectrax.figures import canvas
     >>> ax = canvas(3.4)()
-    >>> codes = xarray.DataArray([[0, 0], [0, 1]], {"learning_rate": [0.1, 1.0], "step": [0, 1]}, ("learning_rate", "step"))
+    >>> axes = {"learning_rate": [0.1, 1.0], "step": [0, 1]}
+    >>> codes = xarray.DataArray([[0, 0], [0, 1]], axes, tuple(axes))
     >>> phase_map(ax, codes, lines={"critical": 0.5})
     >>> [line.get_ydata()[0] for line in ax.lines]
     [0.5]
@@ -56,10 +57,9 @@ def phase_map(ax: Any, codes: Any, x: str = "step", y: str = "learning_rate", co
 def _cells(data, x, y, spread):
     """Positions along x, along y (ascending), and values (rows, columns, runs)."""
     columns, groups, table = table_of(data, x, [y], spread)
-    names = np.asarray([g[0] for g in groups])
     every = np.asarray(data.coords[y].values) if y in data.coords else np.arange(data.sizes[y])
     full = np.full((every.size, *table.shape[1:]), np.nan)  # rows without any value are kept: they are diverged
-    for name, row in zip(names, table, strict=True):
+    for (name,), row in zip(groups, table, strict=True):
         full[np.flatnonzero(every == name)[0]] = row
     order = np.argsort(every) if every.dtype.kind in "iuf" else np.arange(every.size)
     return columns, every[order], full[order]
@@ -106,7 +106,7 @@ def _write_counts(ax, table, counts, shift):
 
 
 def _draw_levels(ax, lines, rows):
-    """Horizontal lines, between rows or through the row of that very value; labels beside the map, shared if they meet."""
+    """Horizontal lines, between rows or through the row of that very value; labels beside the map, stacked."""
     places = defaultdict(list)
     for label, value in sorted(lines.items(), key=lambda item: item[1]):
         same = np.flatnonzero(np.isclose(rows, value, rtol=1e-9, atol=0))

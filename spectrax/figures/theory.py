@@ -35,12 +35,14 @@ def theory_curves(theory: Any, positions: np.ndarray, names: list, table: np.nda
         yield None, np.array([p[0] for p in points]), np.array([p[1] for p in points])
     elif by is not None and by in getattr(theory, "dims", ()):
         for index, name in enumerate(names):
+            if name not in theory.coords[by].values:
+                continue
             yield from ((index, x, y) for x, y in _curves(theory.sel({by: name}), positions, log))
     else:
         yield from ((None, x, y) for x, y in _curves(theory, positions, log))
 
 
-def _curves(part, positions, log):
+def _curves(part: Any, positions, log):
     if callable(part) and not hasattr(part, "dims"):
         low, high = float(np.min(positions)), float(np.max(positions))
         grid = np.geomspace(low, high, 300) if log and low > 0 else np.linspace(low, high, 300)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
 from theory.law import FloatArray, Law, Pairs, elementwise
@@ -68,28 +68,28 @@ class TracyWidom(Law):
         """P(X <= x)."""
         s = x * self._stretch
         tail = np.exp(_logarithm(self.beta, s, slope=False)[0])
-        return np.where(s < CUT, tail, 1 - tail)
+        return np.where(_is_left(s), tail, 1 - tail)
 
     @elementwise
     def sf(self, x: FloatArray) -> FloatArray:
         """P(X > x)."""
         s = x * self._stretch
         tail = np.exp(_logarithm(self.beta, s, slope=False)[0])
-        return np.where(s < CUT, 1 - tail, tail)
+        return np.where(_is_left(s), 1 - tail, tail)
 
     @elementwise
     def logcdf(self, x: FloatArray) -> FloatArray:
         """log P(X <= x), relative accuracy 1e-12."""
         s = x * self._stretch
         value, _ = _logarithm(self.beta, s, slope=False)
-        return np.where(s < CUT, value, np.log1p(-np.exp(value)))
+        return np.where(_is_left(s), value, np.log1p(-np.exp(value)))
 
     @elementwise
     def logsf(self, x: FloatArray) -> FloatArray:
         """log P(X > x), relative accuracy 1e-12."""
         s = x * self._stretch
         value, _ = _logarithm(self.beta, s, slope=False)
-        return np.where(s < CUT, np.log1p(-np.exp(value)), value)
+        return np.where(_is_left(s), np.log1p(-np.exp(value)), value)
 
     @elementwise
     def quantile(self, p: FloatArray) -> FloatArray:
@@ -100,7 +100,7 @@ class TracyWidom(Law):
         wanted = np.where(left, np.log(p), np.log1p(-p))
         s = np.where(left, np.interp(wanted, log_cdf, points), np.interp(-wanted, -log_sf, points))
         for _ in range(8):  # log cdf and log sf are concave; the grid's spacing leaves three steps to make
-            s = np.where(left, np.minimum(s, CUT - 1e-15), np.maximum(s, CUT))
+            s = np.where(left, np.minimum(s, CUT - 1e-14), np.maximum(s, CUT))
             value, slope = _logarithm(self.beta, s)
             step = np.where(np.isfinite(wanted), (wanted - value) / slope, 0.0)
             s = s + step
@@ -143,6 +143,11 @@ def largest_eigenvalue(rows: ArrayLike, cols: ArrayLike) -> EdgeScale:
     n, p = np.sqrt(np.maximum(a, b) - 1), np.sqrt(np.minimum(a, b))
     centre, scale = (n + p) ** 2, (n + p) * (1 / n + 1 / p) ** (1 / 3)
     return EdgeScale(centre, scale) if np.ndim(centre) else EdgeScale(float(centre), float(scale))
+
+
+def _is_left(s: FloatArray) -> NDArray[np.bool_]:
+    """True where log cdf is tabulated; decided as the panel is, since s + 10 may round up to the next panel."""
+    return (s - FIRST) * STEPS_PER_UNIT < (CUT - FIRST) * STEPS_PER_UNIT
 
 
 def _logarithm(beta: int, s: FloatArray, *, slope: bool = True) -> tuple[FloatArray, FloatArray]:
@@ -192,10 +197,18 @@ def _right(beta: int, s: FloatArray) -> tuple[FloatArray, FloatArray]:
     from theory.outliers import tracy_widom_table as data
 
     rate, power = (2 / 3 if beta == 1 else 4 / 3), data.TAIL_POWER[beta]
-    series = np.polynomial.Chebyshev(data.TAIL[beta], domain=[0, data.TAIL_START**-1.5])
+    series, derivative = _tail_series(beta)
     u = s**-1.5
     value = series(u) - rate * s**1.5 - power * np.log(s)
-    return value, -1.5 * u / s * series.deriv()(u) - 1.5 * rate * np.sqrt(s) - power / s
+    return value, -1.5 * u / s * derivative(u) - 1.5 * rate * np.sqrt(s) - power / s
+
+
+@functools.cache
+def _tail_series(beta: int) -> tuple[Any, Any]:
+    from theory.outliers import tracy_widom_table as data
+
+    series = np.polynomial.Chebyshev(data.TAIL[beta], domain=[0, data.TAIL_START**-1.5])
+    return series, series.deriv()
 
 
 @functools.cache

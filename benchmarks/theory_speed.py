@@ -1,0 +1,60 @@
+"""Times the theory package against its limits; exits 1 where one is passed. `python benchmarks/theory_speed.py`"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+
+def best(call: Callable[[], Any], repeats: int = 7, inner: int = 20) -> float:
+    """Returns the shortest mean time of one call in seconds: other load on the machine only adds."""
+    call()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        for _ in range(inner):
+            call()
+        times.append((time.perf_counter() - start) / inner)
+    return min(times)
+
+
+def import_time() -> float:
+    """Returns the shortest time to import theory and all its names in a fresh interpreter, its start excluded."""
+    program = "import time; t = time.perf_counter(); import theory; [getattr(theory, n) for n in theory.__all__]; " \
+              "print(time.perf_counter() - t)"
+    runs = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+            for _ in range(3)]
+    return min(float(run.stdout) for run in runs)
+
+
+def main() -> int:
+    """Prints each time beside its limit and returns the number of limits passed, at most 1."""
+    import theory
+
+    law = theory.MarchenkoPastur(2 / 3)
+    grid, p = np.linspace(*law.bands[0], 10_000), (np.arange(1000) + 0.5) / 1000
+    s = np.linspace(-6, 6, 1000)
+    rates = np.logspace(-3, 3, 100)
+    rows = [
+        ("Marchenko-Pastur density, 10^4 points", best(lambda: law.pdf(grid)), 0.2e-3),
+        ("Marchenko-Pastur quantile, 1000 points", best(lambda: law.quantile(p)), 5e-3),
+        *((f"Tracy-Widom cdf, beta {b}, 1000 points", best(lambda b=b: theory.TracyWidom(b).cdf(s)), 0.2e-3)
+          for b in (1, 2, 4)),
+        ("adam_step, 100 rates", best(lambda: theory.adam_step(rates, 2000, 1000, 1500)), 5e-3),
+        ("import theory and every name", import_time(), 0.4),
+    ]
+    for name, seconds, limit in rows:
+        mark = "" if seconds <= limit else "   over the limit"
+        print(f"{name:42s} {seconds * 1e3:9.3f} ms   limit {limit * 1e3:7.1f} ms{mark}")
+    return int(any(seconds > limit for _, seconds, limit in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
