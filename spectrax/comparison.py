@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from spectrax.bulk_fit import fit_variance, isotropic_law
 from spectrax.distances import edge_error, sup_distance, wasserstein
 from spectrax.nulls import Null, Sample, null_of
@@ -85,26 +83,14 @@ class Comparison:
         return phase_of(self.spectrum, outliers=self.outliers)
 
     def plot(self, ax: Any = None) -> Any:
-        """Histogram of the spectrum (density, light) with the law (thin dark line) and outliers (ticks); the figure.
+        """The spectrum's histogram with the law and its outliers, as `figures.spectrum`; returns the Figure.
 
-        ax: a matplotlib Axes to draw on, or None for a new figure. matplotlib is imported here and nowhere else.
+        ax: a matplotlib Axes to draw on, or None for a figure of a paper's column. matplotlib is imported only here.
         """
-        if ax is None:
-            from matplotlib.figure import Figure
+        from spectrax import figures
 
-            ax = Figure(figsize=(3.4, 2.6), layout="constrained").subplots()
-        values = self.spectrum.values
-        low, high = self.law.bands[0][0], self.law.bands[-1][1]
-        inside = values[(values >= low) & (values <= high)]
-        mass = inside.size / (values.size + self.spectrum.zeros)
-        heights, edges = np.histogram(inside, bins=max(10, int(values.size**0.5)), range=(low, high), density=True)
-        ax.stairs(heights * mass, edges, fill=True, color="#c9d4e3", label="spectrum")
-        x = low + (high - low) * (0.5 - 0.5 * np.cos(np.linspace(0.0, np.pi, 402)[1:-1]))
-        ax.plot(x, self.law.pdf(x), color="#1b2a41", linewidth=1.0, label="law")
-        ax.plot(self.outliers.values, np.zeros(self.outliers.count), "|", color="#b03a2e", markersize=12, clip_on=False)
-        divided = {"eigenvalues": "W^T W / {:.4g}", "singular_values": "W / sqrt({:.4g})"}[self.spectrum.kind]
-        ax.set_xlabel(f"{_WORDS[self.spectrum.kind]} of {divided.format(self.spectrum.scale)}")
-        ax.set_ylabel("density")
+        ax = figures.canvas(3.4)() if ax is None else ax
+        figures.spectrum(ax, self.spectrum, law=self.law, outliers=list(self.outliers.values))
         return ax.figure
 
 
@@ -114,6 +100,7 @@ def compare(spectrum: Spectrum, law: Any = None) -> Comparison:
     law: any `theory` law in the spectrum's own scale (`Spectrum.of` divides W^T W by rows, as `MarchenkoPastur.of`).
     Raises ValueError for a law of eigenvalues against singular values and the reverse.
 
+    >>> import numpy as np
     >>> noise = np.random.default_rng(0).standard_normal((60, 40))
     >>> compare(Spectrum.of(noise)).outliers.count
     0

@@ -107,7 +107,7 @@ def _table(law: "Law", band: Band) -> BandTable:
     inside = [x for x, _ in law.atoms if band.low < x < band.high]
     start = np.array([0.0, *sorted(float(band.angle(np.array(x))) for x in inside), np.pi])
     # Next to an edge pdf(x) carries the rounding of x: a tighter tolerance would chase that noise.
-    edges = resolve(lambda t: _density(law, band, t), start, tolerance=1e-13)
+    edges = resolve(lambda t: _density(law, band, t), start, tolerance=1e-14)
     t, w = panel_points(edges[:-1], edges[1:])
     return BandTable(law, band, edges, np.sum(w * _density(law, band, t), axis=-1))
 

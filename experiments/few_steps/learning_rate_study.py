@@ -101,15 +101,15 @@ def phases(r, axes):
         ax.set_title(optimizer)
 
 
-def against_rate(variable, label, vector=None, reference=None):
-    """A figure of one variable against the rate, a panel per optimizer, a line per captured step."""
+def against_rate(variable, label, vector=None, paired=False, log="auto"):
+    """A figure of one variable against the rate, a line per captured step; paired: minus the replicate's step 0."""
     def figure(r, axes):
         for ax, optimizer in zip(np.ravel(axes(1, len(r.axes["optimizer"]))), r.axes["optimizer"], strict=True):
             data = r.at(optimizer=optimizer)[variable]
             data = data if vector is None else data.isel(vector=vector)
             start = data.isel(step=0)
-            null = (float(start.min()), float(start.max())) if reference is None else reference
-            figures.against(ax, data.isel(step=slice(1, None)), by="step", null=null)
+            null = 0.0 if paired else (float(start.min()), float(start.max()))
+            figures.against(ax, (data - start if paired else data).isel(step=slice(1, None)), by="step", null=null, log=log)
             ax.set(title=optimizer, ylabel=label)
     return figure
 
@@ -122,7 +122,8 @@ def losses(r, axes):
 
 FIGURES = {
     "spectra": spectra, "phases": phases, "losses": losses,
-    "test_loss": against_rate("test_loss", "ridge test loss"), "kta": against_rate("kta", "kernel-target alignment"),
-    "alignment": against_rate("teacher_overlap", r"$|\langle v_1, \beta\rangle|$", vector=0),
-    "hill": against_rate("hill", r"Hill exponent $\alpha$"), "outliers": against_rate("outliers", "outliers"),
+    "test_loss": against_rate("test_loss", "ridge test loss minus start", paired=True, log="x"),
+    "kta": against_rate("kta", "kernel-target alignment", log="x"),
+    "alignment": against_rate("teacher_overlap", r"$|\langle v_1, \beta\rangle|$", vector=0, log="x"),
+    "hill": against_rate("hill", r"Hill exponent $\alpha$", log="x"), "outliers": against_rate("outliers", "outliers", log="x"),
 }

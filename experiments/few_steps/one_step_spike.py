@@ -20,7 +20,8 @@ class Config:
     inputs: int = 1000            # d
     width: int = 1500             # h
     gd_learning_rates: tuple[float, ...] = (10, 300, 1000, 1250, 1300, 1350, 1400, 1500, 1750, 2000, 2500, 3000)
-    adam_learning_rates: tuple[float, ...] = (.001, .01, .02, .03, .04, .045, .048, .051, .054, .057, .06, .08, .1, .2, .3, 1, 3)
+    adam_learning_rates: tuple[float, ...] = (.001, .01, .02, .03, .04, .045, .048, .05, .052, .054, .057,
+                                            .06, .08, .1, .2, .3, 1, 3)
     optimizers: tuple[str, ...] = ("gd", "adam")
     replicates: int = 5
     noise_std: float = 0.3        # of the labels
@@ -29,6 +30,8 @@ class Config:
 
 SMOKE = Config(samples=120, inputs=60, width=90, gd_learning_rates=(1, 80, 400), adam_learning_rates=(.01, .2, 1), replicates=2)
 PREDICT = {"gd": theory.gradient_step, "adam": theory.adam_step}
+# largest error in any replicate of the formula of the two directions (few_steps 3.2), stated beforehand
+TWO_DIRECTIONS = {("adam", .1): .01, ("adam", .2): .003, ("adam", .3): .003, ("adam", 1): .003, ("adam", 3): .003, ("gd", 3000): .006}
 READOUT = {"gd": "readout_overlap", "adam": "readout_sign_overlap"}
 
 
@@ -40,7 +43,7 @@ def plan(c: Config) -> sweep.Study:
         optimizers={name: optimizers.named(name) for name in c.optimizers},
         learning_rates={name: rates[name] for name in c.optimizers if name in rates},
         steps=(1,), replicates=c.replicates, seed=c.seed, leading=2,
-        captures=[captures.spectrum(), captures.overlaps(), captures.outliers()])
+        captures=[captures.spectrum(), captures.overlaps(), captures.outliers(level=LEVEL)])
 
 
 def predicted(r, optimizer, rates):
@@ -62,21 +65,35 @@ def claims(r):
     for optimizer in r.axes["optimizer"]:
         critical = predicted(r, optimizer, 1.0).critical_rate
         for rate in stored_rates(r, optimizer):
-            at, theory_says = r.at(optimizer=optimizer, learning_rate=rate, step=1), predicted(r, optimizer, rate)
-            what = f"{optimizer} {rate:g}: "
+            at, what = r.at(optimizer=optimizer, learning_rate=rate, step=1), f"{optimizer} {rate:g}: "
             if rate < .8 * critical:
                 yield claim.absent(what + "no outlier below the critical rate", "few_steps 1", at["outliers"])
-            elif rate > 1.15 * critical:
-                yield claim.equals(what + "largest singular value", "few_steps 1", singular_value(at), theory_says.location,
-                                   sigmas=2, relative=.01)
-                yield claim.equals(what + "same, from the measured two directions", "few_steps 3.2", singular_value(at),
-                                   projected(at), relative=.01)
+            if rate > 1.15 * critical:
+                yield from place(r, at, optimizer, rate, what)
             if rate > critical:
-                for name, ours, their in (("readout", READOUT[optimizer], "readout_overlap"),
-                                          ("teacher", "teacher_overlap", "teacher_overlap")):
-                    yield claim.equals(f"{what}overlap with the {name}", "few_steps 1", at[ours].isel(vector=0),
-                                       getattr(theory_says, their), sigmas=2)
+                yield from vectors(r, at, optimizer, rate, what)
         yield from detection(r, optimizer)
+
+
+def place(r, at, optimizer, rate, what):
+    """The largest singular value: closed form on average, the two measured directions in every replicate."""
+    measured, both = singular_value(at), projected(at)
+    yield claim.equals(what + "largest singular value", "few_steps 1", measured, predicted(r, optimizer, rate).location,
+                       sigmas=2, relative=.01)
+    if (optimizer, rate) in TWO_DIRECTIONS:
+        allowed = TWO_DIRECTIONS[optimizer, rate]
+        yield claim.absent(f"{what}the two measured directions give it in every replicate within {allowed:.1%}", "few_steps 3.2",
+                           abs(both / measured - 1), allowed=allowed)
+
+
+def vectors(r, at, optimizer, rate, what):
+    """Overlaps of the leading vectors; near 1 a leading-order theory is off by O(1/n), more than the spread of runs."""
+    says = predicted(r, optimizer, rate)
+    rule = {"sigmas": 2} if says.readout_overlap < .95 else {"tolerance": .005}
+    yield claim.equals(what + "overlap with the readout", "few_steps 1", at[READOUT[optimizer]].isel(vector=0),
+                       says.readout_overlap, **rule)
+    yield claim.equals(what + "overlap with the teacher", "few_steps 1", at["teacher_overlap"].isel(vector=0),
+                       says.teacher_overlap, sigmas=2)
 
 
 def detection(r, optimizer):
@@ -95,7 +112,7 @@ def detection(r, optimizer):
     expected = fine[np.argmax((place - centre) / scale > level)]
     measured = [np.exp(np.interp(level, np.maximum.accumulate(s), np.log(rates))) for s in score.values]
     yield claim.equals(f"{optimizer}: rate detected at p < {LEVEL:g} in half of the replicates", "Tracy-Widom", measured,
-                       expected, relative=.05, centre="median")
+                       expected, sigmas=2, relative=.05, centre="median")
 
 
 def stored_rates(r, optimizer):
@@ -104,25 +121,24 @@ def stored_rates(r, optimizer):
 
 
 def spike(r, axes):
-    panels = axes(2, 2)
-    for row, optimizer in zip(panels.reshape(-1, 2), r.axes["optimizer"], strict=False):
-        rates = stored_rates(r, optimizer)
-        at = r.at(optimizer=optimizer, learning_rate=rates, step=1)
+    panels = np.reshape(axes(len(r.axes["optimizer"]), 2), (-1, 2))
+    for row, optimizer in zip(panels, r.axes["optimizer"], strict=True):
+        at = r.at(optimizer=optimizer, learning_rate=stored_rates(r, optimizer), step=1)
         critical = {"critical rate": predicted(r, optimizer, 1.0).critical_rate}
         figures.against(row[0], singular_value(at), theory=lambda x, o=optimizer: predicted(r, o, x).location, lines=critical,
-                        log="xy")
+                        log="x" if optimizer == "gd" else "xy")
         row[0].set(title=optimizer, ylabel="largest singular value of $W_1$")
         both = {"teacher": at["teacher_overlap"].isel(vector=0), "readout": at[READOUT[optimizer]].isel(vector=0)}
-        figures.against(row[1], together(both, "direction"), by="direction", lines=critical,
+        figures.against(row[1], together(both, "direction"), by="direction", lines=critical, log="x",
                         theory={name: lambda x, o=optimizer, n=name: getattr(predicted(r, o, x), f"{n}_overlap") for name in both})
-        row[1].set(title=optimizer, ylabel="overlap of the leading vector")
+        row[1].set(title=optimizer, ylabel="overlap of leading vector")
 
 
 def second(r, axes):
     for ax, optimizer in zip(np.ravel(axes(1, len(r.axes["optimizer"]))), r.axes["optimizer"], strict=True):
         at = r.at(optimizer=optimizer, learning_rate=stored_rates(r, optimizer), step=1)
-        figures.against(ax, singular_value(at, -2), theory=lambda x, o=optimizer: predicted(r, o, x).edge, log="xy")
-        ax.set(title=optimizer, ylabel="second singular value, isotropic edge")
+        figures.against(ax, singular_value(at, -2), theory=lambda x, o=optimizer: predicted(r, o, x).edge, log="x")
+        ax.set(title=f"{optimizer}: line is the isotropic edge", ylabel="second singular value")
 
 
 FIGURES = {"spike": spike, "second": second}

@@ -20,11 +20,13 @@ def bulk_top(values: np.ndarray, bands: Bands) -> float:
 def choose_scale(values: np.ndarray, bands: Bands, marked: np.ndarray) -> str:
     """Scale of a panel: "linear" where all lies within 4 times the bulk's edge, "loglog" for a tail, else "log".
 
-    Values of both signs are always linear. A tail: more than 5 values and 0.5 % of all lie beyond 1.5 times the edge. values (n,), marked: outliers (k,).
+    Values of both signs are always linear. A tail: more than 5 values and 0.5 % of all lie beyond 1.5 times the edge.
+    values (n,) sorted, marked: outliers (k,), finite.
     """
+    if values.size == 0 or values[0] < 0:
+        return "linear"
     top = bulk_top(values, bands)
-    everything = np.concatenate([values, marked[np.isfinite(marked)]])
-    if everything.size == 0 or values.size == 0 or values[0] < 0 or top <= 0 or everything.max() <= 4 * top:
+    if top <= 0 or max(values[-1], marked.max(initial=0.0)) <= 4 * top:
         return "linear"
     beyond = np.sum(values > 1.5 * top)
     return "loglog" if beyond > max(5, 0.005 * values.size) else "log"
@@ -51,7 +53,8 @@ def bin_edges(values: np.ndarray, bands: Bands, bins: int | None, log: bool) -> 
         centre = np.quantile(np.log10(usable) if log else usable, [0.02, 0.98])
         span = max(float(centre[1] - centre[0]), 1e-9 * max(abs(low), abs(high), 1e-300))
         count = int(np.clip(np.ceil((high - low) / span * number), 1, 20 * number))
-        edges = np.linspace(low, high, count + 1) if high > low else np.array([low - 0.5 * span, low + 0.5 * span])
+        half = 0.05 * abs(low) or 0.5  # all values equal: one bin around them
+        edges = np.linspace(low, high, count + 1) if high > low else np.array([low - half, low + half])
     else:
         edges = _edges_around(inside, low, high, number, floor=0.0 if low >= 0 and not log else None)
     return 10.0**edges if log else edges

@@ -32,15 +32,15 @@ def against(ax: Any, data: Any, x: str = "learning_rate", by: str | None = None,
     >>> ax = canvas(3.4)()
     >>> against(ax, loss, theory=lambda rate: rate / rate, lines={"critical": 0.5})
     >>> ax.get_xscale(), ax.get_xlabel()
-    ('log', 'learning rate $\\eta$')
+    ('log', 'learning rate $\\\\eta$')
     """
     table = table_of(data, x, [by] if by else [], spread)
     names = [group[0] for group in table.groups] if by else [None]
     plain = [{"color": look.PALETTE[0], "marker": "o"}]
     styles = look.group_styles(ax.figure, by, names) if by else plain
-    _draw(ax, data, x, table, [{"linestyle": "-", **style} for style in styles], spread, centre, log)
     if by:
         key.add(ax, {_group_name(by, name): key.line(**style) for name, style in zip(names, styles, strict=True)})
+    _draw(ax, data, x, table, [{"linestyle": "-", **style} for style in styles], spread, centre, log)
     _add_marks(ax, table, by, names, styles, theory=theory, null=null, lines=lines, centre=centre)
 
 
@@ -60,9 +60,9 @@ def trajectory(ax: Any, data: Any, x: str = "step", by: str = "learning_rate", *
     kinds = list(dict.fromkeys(group[1] for group in table.groups)) if second else []
     dashes = {kind: look.LINESTYLES[i % len(look.LINESTYLES)] for i, kind in enumerate(kinds)}
     each = [{**styles[names.index(group[0])], "linestyle": dashes.get(group[-1], "-")} for group in table.groups]
-    _draw(ax, data, x, table, each, spread, centre, log)
     key.add(ax, {look.number(kind): key.line(color="#555555", linestyle=dash) for kind, dash in dashes.items()})
     key.add(ax, {_group_name(by, name): key.line(**style) for name, style in zip(names, styles, strict=True)})
+    _draw(ax, data, x, table, each, spread, centre, log)
     _add_marks(ax, table, by, names, styles, theory=theory, null=null, lines=lines, centre=centre)
 
 
@@ -96,7 +96,8 @@ def _curve(ax, places, summary, style):
     if partial.any():
         cross = dict(marker="x", linestyle="none", markersize=4.5)
         frame = ax.get_xaxis_transform()
-        ax.plot(places[partial], np.zeros(partial.sum()), transform=frame, clip_on=False, zorder=5, color=colour, **cross)
+        zero = np.zeros(int(partial.sum()))
+        ax.plot(places[partial], zero, transform=frame, clip_on=False, zorder=5, color=colour, **cross)
         key.add(ax, {"runs missing": key.line(color=look.INK, **cross)})
 
 
@@ -110,17 +111,18 @@ def _add_marks(ax, table: Table, by, names, styles, *, theory, null, lines, cent
     marks.draw_null(ax, null, table.places)
     shown = {label: v for label, v in (lines or {}).items() if np.isfinite(v) and (v > 0 or not log)}
     if shown:
-        ax.set_xlim(*_widened(*ax.get_xlim(), list(shown.values()), log))
+        low, high = ax.get_xlim()
+        ax.set_xlim(*_widened(low, high, shown.values(), log))
         middles = np.array([summarise(samples, centre).middle for samples in table.values])
         marks.draw_lines(ax, shown, table.places, middles)
 
 
 def _widened(low, high, values, log):
     """Axis limits that hold the values with a little room beside them."""
-    a, b, v = (np.log(t) if log else np.asarray(t, float) for t in (low, high, values))
+    to, back = (np.log, np.exp) if log else (float, float)
+    a, b = to(low), to(high)
     margin = 0.04 * (b - a)
-    a, b = min(a, v.min() - margin), max(b, v.max() + margin)
-    return (np.exp(a), np.exp(b)) if log else (a, b)
+    return back(min(a, to(min(values)) - margin)), back(max(b, to(max(values)) + margin))
 
 
 def _group_name(dimension, value):

@@ -46,10 +46,10 @@ def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] 
         raise ValueError(f"scale must be one of {', '.join(SCALES)}; got {scale!r}.")
     pool = pooled(spectrum, zeros)
     _check_kind(pool, law)
-    atoms = tuple(getattr(law, "atoms", ()))
-    bands = tuple(getattr(law, "bands", ()))
+    atoms, bands = (() if law is None else law.atoms), (() if law is None else law.bands)
     values = pool.values[~_at_atoms(pool, atoms)]
     marked = np.concatenate([np.ravel(np.asarray(m, float)) for m in (outliers, predicted)])
+    marked = marked[np.isfinite(marked)]
     scale = choose_scale(values, bands, marked) if scale == "auto" else scale
     edges = bin_edges(values, bands, bins, scale != "linear")
     heights = _histogram(values, edges, pool.total, scale)
@@ -73,11 +73,11 @@ def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] 
                     fontsize=look.font_of(ax) - 1.0, color="#555555", zorder=5)
 
 
-def pooled(spectrum: Any, zeros: int = 0) -> Pool:
+def pooled(spectra: Any, zeros: int = 0) -> Pool:
     """One pool from a Spectrum, an array or a list of them; finite values only. ValueError where nothing is left."""
-    several = isinstance(spectrum, list | tuple) and any(hasattr(s, "kind") or np.ndim(s) for s in spectrum)
-    items = list(spectrum) if several else [spectrum]
-    kinds = {getattr(item, "kind", None) for item in items} - {None}
+    several = isinstance(spectra, list | tuple) and any(hasattr(s, "kind") or np.ndim(s) for s in spectra)
+    items: list[Any] = list(spectra) if several else [spectra]
+    kinds = {str(item.kind) for item in items if hasattr(item, "kind")}
     scales = {getattr(item, "scale", None) for item in items}
     if len(kinds) > 1:
         raise ValueError("spectra must be of one kind; got eigenvalues and singular values. Pass spectrum.squared().")
@@ -165,7 +165,8 @@ def _draw_atom(ax, place, mass, pool, scale):
     """Arrow at the atom, at the left frame where a log axis can't show it, with predicted and measured mass."""
     font = look.font_of(ax) - 1.0
     visible = scale == "linear" or place > ax.get_xlim()[0]
-    seen = (int(_at_atoms(pool, ((place, mass),)).sum()) + (pool.total - pool.values.size if place == 0 else 0)) / pool.total
+    left_out = pool.total - pool.values.size if place == 0 else 0
+    seen = (int(_at_atoms(pool, ((place, mass),)).sum()) + left_out) / pool.total
     across = ("data" if visible else "axes fraction", "axes fraction")
     x = place if visible else 0.012
     ax.annotate("", (x, 0.97), xytext=(x, 0.0), xycoords=across, textcoords=across, zorder=4,

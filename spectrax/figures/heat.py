@@ -26,7 +26,7 @@ def matrix(ax: Any, values: Any, *, limits: tuple[float, float] | None = None, n
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"values must be two-dimensional and not empty; got shape {array.shape}. Narrow with .at(...).")
+        raise ValueError(f"values must be two-dimensional, not empty; got shape {array.shape}. Narrow with .at(...).")
     finite = array[np.isfinite(array)]
     low, high = limits or ((float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0))
     if limits is None:

@@ -56,7 +56,7 @@ def patch(**style: Any) -> Any:
 
 def _columns(labels, font, room):
     """Most columns whose widths, each that of its longest label, fit into `room` inches; filled column by column."""
-    widths = [look.text_width(label, font) + 3.9 * font / 72 for label in labels]
+    widths = [look.text_width(label, font) + 3.7 * font / 72 for label in labels]
     for columns in range(len(labels), 1, -1):
         rows, longer = divmod(len(labels), columns)
         ends = [rows * i + min(i, longer) for i in range(columns + 1)]

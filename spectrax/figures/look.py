@@ -107,8 +107,8 @@ def font_of(ax: Any) -> float:
     return float(ax.xaxis.label.get_size())
 
 
-def settings(font: float) -> dict[str, Any]:
-    """matplotlib settings for one page, to be used in an `rc_context`. font: base size in points."""
+def settings(font: float) -> Any:
+    """Dictionary of matplotlib settings for one page, to be used in an `rc_context`. font: base size in points."""
     return {"font.size": font, "axes.labelsize": font, "axes.titlesize": font + 0.5, "legend.fontsize": font - 0.5,
             "xtick.labelsize": font - 0.5, "ytick.labelsize": font - 0.5, "font.family": "DejaVu Sans",
             "mathtext.fontset": "dejavusans", "axes.linewidth": 0.6, "axes.edgecolor": "#555555",

@@ -24,7 +24,7 @@ class Canvas:
     def figure(self) -> Any:
         """The matplotlib Figure. Raises RuntimeError before the canvas was called."""
         if self._figure is None:
-            raise RuntimeError("axes() must be called before there is a figure; got no call. Call it in the figure function.")
+            raise RuntimeError("axes() must be called before `figure`; got no call. Call it in the figure function.")
         return self._figure
 
     def __call__(self, rows: int = 1, cols: int = 1, *, height: float | None = None, share: str = "") -> Any:
@@ -36,6 +36,7 @@ class Canvas:
         """
         import matplotlib
         from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
 
         if self._figure is not None:
             raise RuntimeError("axes() must be called once; got a second call. Ask for all panels: axes(rows, cols).")
@@ -48,8 +49,8 @@ class Canvas:
         with matplotlib.rc_context(look.settings(self.font)):
             caption = wrap(self.caption, self.font - 1.0, self.width - 0.1)
             extra = (caption.count("\n") + 1) * 1.3 * (self.font - 1.0) / 72 if caption else 0.0
-            figure = Figure(figsize=(self.width, down * panel + extra), layout="constrained")
-            figure.get_layout_engine().set(w_pad=0.05, h_pad=0.04)  # pyright: ignore[reportOptionalMemberAccess]
+            engine = ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.04)
+            figure = Figure(figsize=(self.width, down * panel + extra), layout=engine)
             figure.__dict__["_page"] = True
             grid = figure.add_gridspec(down, across)
             panels = np.empty(rows * cols, dtype=object)

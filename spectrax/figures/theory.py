@@ -43,18 +43,20 @@ def theory_curves(theory: Any, positions: np.ndarray, names: list, table: np.nda
 
 
 def _curves(part: Any, positions, log):
-    if callable(part) and not hasattr(part, "dims"):
+    named = hasattr(part, "dims")
+    if not named and callable(part):
         low, high = float(np.min(positions)), float(np.max(positions))
         grid = np.geomspace(low, high, 300) if log and low > 0 else np.linspace(low, high, 300)
         yield grid, np.broadcast_to(np.asarray(part(grid), float), grid.shape)
         return
-    if hasattr(part, "dims"):
-        part = part.squeeze()
-        if part.ndim != 1:
-            raise ValueError(f"theory must vary along one axis beside the groups; got {tuple(part.dims)}. Narrow it.")
-        name = part.dims[0]
-        x = np.asarray(part.coords[name].values) if name in part.coords else np.arange(part.size)
-        y = np.asarray(part.values, float)
+    if named:
+        curve: Any = part
+        curve = curve.squeeze()
+        if curve.ndim != 1:
+            raise ValueError(f"theory must vary along one axis beside the groups; got {tuple(curve.dims)}. Narrow it.")
+        name = curve.dims[0]
+        x = np.asarray(curve.coords[name].values) if name in curve.coords else np.arange(curve.size)
+        y = np.asarray(curve.values, float)
     elif isinstance(part, tuple) and len(part) == 2 and np.ndim(part[0]) == 1:
         x, y = (np.asarray(p, float) for p in part)
     else:

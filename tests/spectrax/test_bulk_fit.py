@@ -15,7 +15,7 @@ SHAPES = [(300, 200), (200, 300), (250, 250), (1000, 20)]
 @pytest.mark.parametrize("std", [1e-6, 1.0, 1e5])
 def test_variance_of_gaussian_entries_is_found(shape, std):
     w = std * np.random.default_rng(1).standard_normal(shape)
-    # the trace, the best estimate, has relative error sqrt(2/(rows cols)); a fit of 80 % of the spectrum up to twice that
+    # the trace, the best estimate, has relative error sqrt(2/(rows cols)); a fit of 80 % up to twice that; four of them
     assert fit_variance(Spectrum.of(w)) == pytest.approx(std**2, rel=4 * 2 * (2 / w.size) ** 0.5)
 
 
@@ -61,7 +61,7 @@ def test_isotropic_law_is_in_the_scale_of_the_spectrum():
 
 def test_degenerate_spectra_have_a_variance():
     assert fit_variance(Spectrum(np.zeros(3), (5, 3))) == 0.0
-    assert fit_variance(Spectrum(np.array([4.0]), (4, 1))) == pytest.approx(1.0, rel=0.3)  # one value, median of the law
+    assert fit_variance(Spectrum(np.array([4.0]), (4, 1))) == pytest.approx(1.0, rel=0.3)  # one value: the median
 
 
 @pytest.mark.parametrize(("keywords", "message"), [({"central": 0.0}, "central"), ({"drop": 3}, "drop must lie")])

@@ -90,7 +90,7 @@ def test_both_densities_have_unit_mass_on_the_window():
     power = quad(lambda x: exponent / x * (x / fit.xmin) ** -exponent, fit.xmin, edge)[0]
     tail = np.sort(values)[-fit.tail :]
     expected = np.log(exponent / tail * (tail / fit.xmin) ** -exponent / power) - np.log(law.pdf(tail) / mass)
-    expected += np.log((law.sf(fit.xmin) - law.sf(edge)))
+    expected += np.log(law.sf(fit.xmin) - law.sf(edge))
     assert against_law(fit, values, law).ratio == pytest.approx(expected.sum(), rel=1e-6)
 
 

@@ -32,7 +32,6 @@ def brute_force(values, minimum_tail, two_sided):
     return i, alpha, distance
 
 
-@pytest.mark.skipif(not REFERENCE.exists(), reason="tests/data/authors_small.npz is absent")
 def test_hill_and_one_sided_exponents_are_the_reference_codes():
     with np.load(REFERENCE) as file:
         data = dict(file)

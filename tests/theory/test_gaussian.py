@@ -63,8 +63,8 @@ def test_hermite_coefficients_add_up_to_the_second_moment():
     assert found.variance == pytest.approx(found.second_moment - found.mean**2, rel=1e-13)
 
 
-def test_constants_of_the_few_steps_network_are_the_measured_ones():
-    # shared note on one-step training: mu .60571, nu .09752, c .5
+def test_constants_of_the_teacher_student_network_are_the_quoted_ones():
+    # mu, nu, c and R of the one-step theory, to the digits quoted there
     tanh, plus = activation_constants(np.tanh), activation_constants(softplus)
     assert tanh.slope == pytest.approx(0.60571, abs=5e-6)
     assert tanh.slope_second_moment - tanh.slope**2 == pytest.approx(0.09752, abs=5e-6)

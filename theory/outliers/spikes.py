@@ -45,14 +45,14 @@ def spiked_covariance(spike: ArrayLike, ratio: ArrayLike) -> Outlier:
         raise ValueError(f"spike must not be negative; got {s[s < 0].flat[0]!r}; pass a population variance")
     root = np.sqrt(c)
     up = s >= 1
-    distance = np.abs(s - 1)
-    detached = distance > root
-    gap = np.where(detached, distance, 1 + root)  # a safe operand where nothing is detached
     sign = np.where(up, 1.0, -1.0)
-    location = np.where(detached, s * (1 + c / (sign * gap)), (1 + sign * root) ** 2)
+    threshold = 1 + sign * root
+    detached = np.where(up, s > threshold, s < threshold)
+    gap = np.where(detached, np.abs(s - 1), 1 + root)  # a safe operand where nothing is detached
+    location = np.where(detached, s * (1 + c / (sign * gap)), threshold**2)
     excess = (gap - root) * (gap + root)
     right = excess / (gap * (gap + sign * c))
-    return _outlier(location, excess / gap**2, right, 1 + sign * root, detached)
+    return _outlier(location, excess / gap**2, right, threshold, detached)
 
 
 def spiked_rectangular(strength: ArrayLike, ratio: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
@@ -77,7 +77,7 @@ def spiked_rectangular(strength: ArrayLike, ratio: ArrayLike, variance: ArrayLik
     std, critical = np.sqrt(v), c**0.25
     detached = t > critical * std
     s = np.where(detached, t / std, 1 + critical)
-    excess = (s - critical) * (s + critical) * (s**2 + np.sqrt(c)) / s**2
+    excess = (1 - critical / s) * (1 + critical / s) * (s**2 + np.sqrt(c))
     location = std * np.where(detached, np.sqrt((1 / s**2 + 1) * (c + s**2)), 1 + np.sqrt(c))
     return _outlier(location, excess / (s**2 + 1), excess / (s**2 + c), critical * std, detached)
 

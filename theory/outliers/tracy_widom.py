@@ -133,7 +133,7 @@ def largest_eigenvalue(rows: ArrayLike, cols: ArrayLike) -> EdgeScale:
 
     >>> centre, scale = largest_eigenvalue(200, 100)
     >>> round(centre, 3), round(scale, 3)
-    (581.138, 13.348)
+    (581.135, 13.378)
     """
     remedy = "pass the shape of the matrix"
     a = checks.array("rows", rows, remedy, above=0)

@@ -51,7 +51,7 @@ def gradient_step(
 
     >>> step = gradient_step(2000.0, samples=2000, inputs=1000, width=1500)
     >>> round(step.location, 2), round(step.teacher_overlap, 3), round(step.readout_overlap, 3)
-    (87.31, 0.484, 0.844)
+    (87.31, 0.486, 0.844)
     """
     eta = _rates(learning_rate)
     network = _constants(samples, inputs, width, activation, teacher, noise_std)
@@ -59,11 +59,10 @@ def gradient_step(
     linear = 4 * mu**2
     square = linear * (mu**2 / d + network.residual / network.samples + c**2 / d)
     signal = eta * (eta * square - linear)  # P: the two terms with d itself cancel in exact arithmetic
-    location, detached, safe, excess = _outlier(signal, np.ones_like(eta), h, d)
+    location, edge, detached, safe, excess = _outlier(signal, np.ones_like(eta), h, d)
     right = (2 * mu * eta * c) ** 2 / d * excess / (safe**2 * (safe + d))
     left = excess / (safe * (safe + h))
     critical = (linear + math.sqrt(linear**2 + 4 * square * math.sqrt(h * d))) / (2 * square)
-    edge = np.full_like(eta, math.sqrt(h) + math.sqrt(d))
     return _result(location, edge, detached, right, left, critical)
 
 
@@ -87,7 +86,7 @@ def adam_step(
 
     >>> step = adam_step([0.03, 0.06, 1.0], samples=2000, inputs=1000, width=1500)
     >>> step.location.round(2).tolist(), round(step.critical_rate, 4)
-    ([70.36, 74.06, 999.2], 0.0466)
+    ([70.36, 74.06, 999.22], 0.0466)
     """
     eta = _rates(learning_rate)
     network = _constants(samples, inputs, width, activation, teacher, noise_std)
@@ -99,12 +98,11 @@ def adam_step(
     mixing = sign.rho2 * math.sqrt(d) * theta
     root = np.hypot(signal, 2 * mixing)
     top = np.where(signal > 0, (signal + root) / 2, 2 * mixing**2 / (root - np.minimum(signal, 0.0)))
-    location, detached, safe, excess = _outlier(top, variance, h, d)
+    location, edge, detached, safe, excess = _outlier(top, variance, h, d)
     cos2 = safe**2 / (safe**2 + mixing**2)
     along = theta * sign.rho_v * c / sign.zeta
     right = cos2 * along**2 * excess / (safe**2 * (safe + d * variance))
     left = cos2 * excess / (safe * (safe + h * variance))
-    edge = (math.sqrt(h) + math.sqrt(d)) * np.sqrt(variance)
     return _result(location, edge, detached, right, left, _critical_adam_rate(network, sign))
 
 
@@ -175,13 +173,14 @@ def _critical_adam_rate(network: _Network, sign: _SignStep) -> float:
 
 def _outlier(
     signal: FloatArray, variance: FloatArray, h: int, d: int
-) -> tuple[FloatArray, NDArray[np.bool_], FloatArray, FloatArray]:
-    """Returns location, detached, the signal made safe below threshold, and P^2 - h d S2^2, factorised."""
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], FloatArray, FloatArray]:
+    """Returns location, edge, detached, the signal made safe below threshold, and P^2 - h d S2^2, factorised."""
     t = math.sqrt(h * d) * variance
     detached = signal > t
     safe = np.where(detached, signal, t)
-    location = np.sqrt((safe + h * variance) * (1 + d * variance / safe))  # at P = T S2 this is the edge
-    return location, detached, safe, (safe - t) * (safe + t)
+    edge = (math.sqrt(h) + math.sqrt(d)) * np.sqrt(variance)
+    location = np.where(detached, np.sqrt((safe + h * variance) * (1 + d * variance / safe)), edge)
+    return location, edge, detached, safe, (safe - t) * (safe + t)
 
 
 def _result(
