@@ -58,6 +58,8 @@ def _run(words, check=False):
         raise ValueError("run must be told which experiment; got none. See `spectrax list`.")
     path = locate(options.experiment)
     _limit_cores(options.threads)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())      # `module:attribute` is found here, as `python -m` does
     from spectrax import experiment, runner
     from spectrax.reporting import announce, report
 
@@ -102,15 +104,15 @@ def _redraw(words):
     parser.add_argument("--output", help="folder for the files; the result's own `figures` otherwise")
     parser.add_argument("--experiment", help="the file to draw with, for a result of your own experiment")
     options = parser.parse_args(words)
-    if not 1.0 <= options.width <= 50.0:
-        raise ValueError(f"--width must lie between 1 and 50 inches; got {options.width:g}.")
+    if not 2.0 <= options.width <= 40.0:
+        raise ValueError(f"--width must lie between 2 and 40 inches; got {options.width:g}. Use 3.4 for a column.")
     from spectrax import experiment, runner
     from spectrax.reporting import selection
     from spectrax.result import open_result
 
     result = open_result(_result_folder(options.result))
-    # by name from our own catalogue, or the file given here: a path recorded inside a result is never run
-    module = experiment.load(locate(options.experiment or str(result.header["experiment"]).replace("/", "")))
+    own = options.experiment
+    module = experiment.load(locate(own) if own else _drawn_by(result.header["experiment"]))
     chosen = result.at(**selection(options.select)) if options.select else result
     for path in runner.draw(module, chosen, names=options.figure, width=options.width, output=options.output):
         print(path)
@@ -147,6 +149,13 @@ def _result_folder(name):
     if not stored:
         raise ValueError(f"a result must be a folder that `run` printed, or an experiment with one below ./results; got {name!r}.")
     return stored[-1].parent
+
+
+def _drawn_by(name):
+    # from our own catalogue only: a file that a result names is never run, even where it lies in this folder
+    if name not in catalogue():
+        raise ValueError(f"a result of your own experiment must be drawn with --experiment FILE.py; it holds {name!r}.")
+    return catalogue()[name]
 
 
 def _limit_cores(threads):

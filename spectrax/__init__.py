@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from spectrax.shadowing import check_theory
+
 if TYPE_CHECKING:
     from spectrax import sweep as sweep
     from spectrax.comparison import compare as compare
@@ -19,6 +21,7 @@ _HOME = {"Spectrum": ("spectrax.spectrum", "Spectrum"), "compare": ("spectrax.co
 def __getattr__(name: str):
     if name not in _HOME:
         raise AttributeError(f"module 'spectrax' has no attribute {name!r}")
+    check_theory()      # a file called theory.py in the user's folder would fail later, and obscurely
     module, attribute = _HOME[name]
     found = import_module(module)
     return found if attribute is None else getattr(found, attribute)

@@ -63,20 +63,19 @@ def configure(module: ModuleType, flags: list[str], *, file: Path | str | None =
     if file is not None:
         config = _from_file(config, Path(file))
     fields = [f.name for f in dataclasses.fields(config)]
+    switches = [f"no_{name}" for name in fields if isinstance(getattr(config, name), bool)]
     if any(flag in ("--help", "-h") for flag in flags):
         return tyro.cli(module.Config, args=["--help"], default=config, prog=f"spectrax run {name_of(module)}",
                         description=module.__doc__)
     for flag in flags:
         if flag.startswith("--"):
-            _known(flag[2:].split("=")[0].replace("-", "_"), fields, "flag", prefix="--")
+            _known(flag[2:].split("=")[0].replace("-", "_"), fields + switches, "flag", prefix="--")
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
             return tyro.cli(module.Config, args=flags, default=config, prog=name_of(module))
     except SystemExit as error:
-        words = " ".join(re.sub(r"[^\x20-\x7e]+", " ", said.getvalue()).split())
-        words = re.sub(r"-{3,}.*$", "", words.replace("Parsing error", "")).strip(" -")
-        raise ExperimentError(f"flags must fit the fields of Config; {words[:200] or ' '.join(flags)}. "
+        raise ExperimentError(f"flags must fit the fields of Config; {_message(said.getvalue()) or ' '.join(flags)}. "
                               f"See `spectrax run {name_of(module)} --help`.") from error
 
 
@@ -121,6 +120,12 @@ def _from_file(config, path):
     for key in values:
         _known(key, fields, f"field in {path}")
     return dataclasses.replace(config, **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _message(box):
+    """What stands between the first two rules of tyro's box, whichever characters it is drawn with."""
+    parts = re.split(r"-{3,}", re.sub(r"[^\x20-\x7e\n]", "-", box))
+    return " ".join(parts[min(1, len(parts) - 1)].split()).strip(" -.")[:200]
 
 
 def _known(name, fields, what, prefix=""):

@@ -77,8 +77,8 @@ class Adam:
         _check_fraction("b1", self.b1)
         _check_fraction("b2", self.b2)
         _check_decay(self.weight_decay)
-        if not self.eps >= 0:
-            raise ValueError(f"eps must not be negative; got {self.eps}.")
+        if not 0 <= self.eps < float("inf"):
+            raise ValueError(f"eps must be finite and not negative; got {self.eps}.")
         if self.batch is not None:
             _check_batch(self.batch)
 
@@ -133,5 +133,5 @@ def _check_decay(value):
 
 
 def _check_batch(batch):
-    if not isinstance(batch, int) or batch < 1:
+    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
         raise ValueError(f"batch must be an integer of at least 1; got {batch!r}.")

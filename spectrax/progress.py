@@ -104,17 +104,26 @@ def _open_bar(progress: Progress) -> tuple[Any, Any]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
     from rich.text import Text
 
     class Times(ProgressColumn):
         max_refresh = 0.5
 
         def render(self, task):
-            return Text(f"{clock(progress.elapsed())} elapsed, {clock(progress.left())} left")
+            return Text(f"{clock(progress.elapsed())} ({clock(progress.left())} left)", no_wrap=True)
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Times(),
-               TextColumn("{task.fields[note]}", style="dim"))
-    bar = Bar(*columns, console=Console(stderr=True), refresh_per_second=4)
+    class Note(ProgressColumn):  # cut to what the other columns leave
+        def render(self, task):
+            room = max(0, console.width - len(progress.label) - 2 * len(str(progress.total)) - 43)
+            text = Text(task.fields["note"], style="dim", no_wrap=True)
+            text.truncate(room, overflow="ellipsis")
+            return text
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=18), MofNCompleteColumn(),
+               Times(table_column=Column(no_wrap=True)), Note())
+    bar = Bar(*columns, console=console, refresh_per_second=4)
     bar.start()
     task = bar.add_task(progress.label, total=progress.total, completed=progress.done, note="")
     return bar, task

@@ -49,8 +49,8 @@ class RunRecord:
 
     @property
     def complete(self) -> bool:
-        """Whether all captures of the run have ended, well or not."""
-        return all(future.done() for _, future in self._futures)
+        """Whether all captures of the run have ended, well or not; False for good where one was dropped."""
+        return all(future.done() and not future.cancelled() for _, future in self._futures)
 
     def mark_diverged(self, step: int) -> None:
         """From this captured step on there is nothing to measure; the first mark counts."""

@@ -67,20 +67,22 @@ def show(folder: Path) -> None:
     result = open_result(folder)
     console = _console()
     header = result.header
-    console.print(f"{header['experiment']}  {folder}", highlight=False, soft_wrap=True)
+    console.print(f"{header['experiment']}  {folder}", highlight=False, markup=False, soft_wrap=True)
     for key, value in result.config.items():
         console.print(f"  {key} = {value}", highlight=False, markup=False)
     console.print(f"{len(result._finished)} of {len(header['runs'])} runs stored; axes:")
     for axis, values in result.axes.items():
-        console.print(f"  {axis}: {', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}", highlight=False)
-    console.print("variables: " + ", ".join(result.variables), highlight=False)
+        console.print(f"  {axis}: {', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}",
+                      highlight=False, markup=False)
+    console.print("variables: " + ", ".join(result.variables), highlight=False, markup=False)
     for line in notable(result):
-        console.print(line)
+        console.print(line, markup=False)
     for session in header["sessions"]:
         versions = " ".join(f"{k} {v}" for k, v in session.get("versions", {}).items())
-        console.print(f"session {session['started']}: {session['runs']} runs in {session['seconds']:.0f} s, "
-                      f"{session.get('cores')} cores, {session.get('device')}, {session.get('mapping', 'points')}; "
-                      f"commit {session.get('commit', 'unknown')[:13]}; {versions}", highlight=False, markup=False)
+        did = f"{session['runs']} runs in {session['seconds']:.0f} s" if "runs" in session else "interrupted"
+        where = f"{session.get('cores')} cores, {session.get('device')}, {session.get('mapping', 'points')}"
+        console.print(f"session {session.get('started')}: {did}, {where}; commit {session.get('commit', 'unknown')[:13]}; "
+                      f"{versions}", highlight=False, markup=False)
     stored = folder / "claims.csv"
     if stored.is_file():
         console.print(stored.read_text(), highlight=False, markup=False, soft_wrap=True)

@@ -1,5 +1,6 @@
 """A stored result by name: labelled arrays over optimizer, learning rate, replicate and step; tables; nothing is run."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -53,9 +54,10 @@ class Result:
     def variables(self) -> dict[str, list[str]]:
         """Names of the stored variables, each with the groups (matrix shapes, or `network`) that hold it."""
         found: dict[str, list[str]] = {}
-        for group, members in self._root.groups():
-            for name in members.array_keys():
-                found.setdefault(name, []).append(group)
+        with self._readable("data.zarr"):
+            for group, members in self._root.groups():
+                for name in members.array_keys():
+                    found.setdefault(name, []).append(group)
         return dict(sorted(found.items()))
 
     def __contains__(self, name: str) -> bool:
@@ -109,10 +111,9 @@ class Result:
         for matrix in self.matrices or [None]:
             columns = {}
             for name in self.variables:
-                try:
-                    data = self.get(name, matrix)
-                except StoreError:
+                if len(self._groups(name, matrix)) != 1:
                     continue        # this matrix' shape doesn't have the variable
+                data = self.get(name, matrix)
                 if set(data.dims) <= {*self.header["axes"], "step"}:
                     columns[name] = data
             if columns:
@@ -151,29 +152,34 @@ class Result:
 
     @cached_property
     def _done(self) -> np.ndarray:
-        return np.asarray(self._read("done")) == 1 if "done" in self._root else np.zeros(0, bool)
+        with self._readable("done"):
+            return np.asarray(self._root["done"][...]) == 1 if "done" in self._root else np.zeros(0, bool)  # type: ignore[index]
 
-    def _read(self, path):
+    @contextlib.contextmanager
+    def _readable(self, path):
         try:
-            return self._root[path][...]        # type: ignore[index]
+            yield
         except Exception as error:
             raise StoreError(f"every stored array must be readable; {path} of {self.path} isn't "
                              f"({type(error).__name__}). Run the study again with --force.") from error
 
     def _group_of(self, name, matrix):
-        groups = self.variables[name]
-        if matrix is not None:
-            groups = [g for g in groups if matrix in self.header.get("matrices", {}).get(g, [matrix])]
+        groups = self._groups(name, matrix)
         if len(groups) != 1:
             raise StoreError(f"{name} must be asked for one matrix; it is stored for {', '.join(self.matrices)}. "
                              'Use result.get(name, matrix="...").')
         return groups[0]
 
+    def _groups(self, name, matrix):
+        known = self.header.get("matrices", {})
+        return [g for g in self.variables[name] if matrix is None or matrix in known.get(g, [matrix])]
+
     def _unstacked(self, path) -> xr.DataArray:
-        array = self._root[path]
-        dims = list(array.metadata.dimension_names)[1:]        # type: ignore[union-attr]
+        with self._readable(path):
+            array = self._root[path]
+            dims = list(array.metadata.dimension_names)[1:]        # type: ignore[union-attr]
+            flat = np.asarray(array[...])                          # type: ignore[index]
         axes = self.axes
-        flat = np.asarray(self._read(path))
         full = np.full([*[len(v) for v in axes.values()], *flat.shape[1:]], np.nan,
                        flat.dtype if flat.dtype.kind == "f" else np.float64)
         for run, done, row in zip(self.header["runs"], self._done, flat, strict=False):

@@ -1,6 +1,5 @@
 """From an experiment and a configuration to a stored result with claims and figures."""
 
-import datetime
 import time
 import warnings
 from pathlib import Path
@@ -8,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from spectrax import claim as claims_module
-from spectrax import environment, experiment, sweep
+from spectrax import experiment, sweep
 from spectrax.result import Result, open_result
 from spectrax.store import Store
 from spectrax.study import Grid, Study
@@ -41,17 +40,10 @@ def run_experiment(
     folder = Path(output) if output is not None else experiment.folder_of(root, identity)
     header = {"identity": identity, "experiment": identity["experiment"], "config": experiment.as_json(config),
               "axes": list(plan.axes), "coords": plan.coords(), "paper": getattr(module, "PAPER", "")}
+    sweep.check(plan)
     with Store.open(folder, header, force=force) as store:
-        here = environment.describe()
-        for before in store.header["sessions"][-1:]:
-            changed = environment.differences(before, here)
-            if changed and store.missing(plan.points()):
-                warnings.warn(f"the stored runs were made elsewhere: {'; '.join(changed)}. Bits may differ.", stacklevel=2)
         store.note(config=header["config"])
-        begun = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        if store.missing(plan.points()):
-            session = sweep.run(plan, store, progress=progress, workers=workers)
-            store.note(sessions=[*store.header["sessions"], {"started": begun, **here, **session}])
+        sweep.run(plan, store, progress=progress, workers=workers)
     return open_result(folder)
 
 

@@ -1,5 +1,8 @@
 """Which steps are captured."""
 
+import math
+from numbers import Real
+
 import numpy as np
 
 
@@ -21,7 +24,8 @@ def check(steps) -> tuple[int, ...]:
     if not given:
         raise ValueError("steps must name at least one step; got none. Use schedule.at(0, 1, 10).")
     for step in given:
-        if isinstance(step, bool) or step != int(step) or step < 0:
+        # int() would answer NaN, infinity and text with errors of its own
+        if isinstance(step, bool) or not isinstance(step, Real) or not math.isfinite(step) or step != int(step) or step < 0:
             raise ValueError(f"steps must be integers from 0 on; got {step!r}.")
     for before, after in zip(given, given[1:], strict=False):
         if not after > before:

@@ -39,8 +39,8 @@ class Store:
         """Creates the folder, or continues the same study in it; `force` discards what the folder held of a study.
 
         header: JSON-able, with "identity" (which study this is), "axes" (names of what varies between runs). Raises
-        StoreError for a folder that can't be written, another study's result, foreign files, a damaged store or one
-        that another process holds.
+        StoreError for a folder that can't be written, another study's result, a folder without a study but with other
+        files (`force` or not), a damaged store or one that another process holds.
         """
         folder = Path(folder)
         lock = _locked(folder)
@@ -50,8 +50,7 @@ class Store:
             lock.close()
             if isinstance(error, StoreError | KeyboardInterrupt):
                 raise
-            raise StoreError(f"a store must be readable to be continued; {folder} is damaged "
-                             f"({type(error).__name__}: {_first_line(error)}). Use --force to start it afresh.") from error
+            raise _damaged(folder, error) from error
 
     def __enter__(self):
         return self
@@ -72,10 +71,11 @@ class Store:
         return [p for p in points if p not in finished]
 
     def finished(self) -> list[dict]:
-        """Keys of the runs whose `done` flag is set."""
-        if "done" not in self._root:
-            return []
-        done = self._array("done")[:]
+        """Keys of the runs whose `done` flag is set; StoreError where the flags can't be read."""
+        try:
+            done = np.asarray(self._array("done")[:]) if "done" in self._root else ()
+        except Exception as error:
+            raise _damaged(self.folder, error) from error
         return [p for p, flag in zip(self.header["runs"], done, strict=False) if flag == 1]
 
     def write(self, point: dict, values: Values) -> None:
@@ -129,6 +129,8 @@ def read_header(folder: Path | str) -> dict:
     try:
         header = json.loads(path.read_text())
         known = header["format"]
+        if not isinstance(header["experiment"], str) or not all(isinstance(s, dict) for s in header["sessions"]):
+            raise TypeError("experiment must be a name, sessions a list")
         runs_are_keys = all(isinstance(run, dict) and set(run) == set(header["axes"]) for run in header["runs"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"study.json must be the JSON that a study wrote; {path} is damaged ({_first_line(error)}). "
@@ -143,23 +145,26 @@ def read_header(folder: Path | str) -> dict:
 def _prepared(folder, header, force):
     header = {"format": FORMAT, "runs": [], "sessions": [], **header}
     existing = folder / "study.json"
-    if force:
-        for path in (existing, folder / "claims.csv"):
-            path.unlink(missing_ok=True)
-        for path in (folder / "data.zarr", folder / "figures"):
-            shutil.rmtree(path, ignore_errors=True)
     if not existing.exists():
-        strangers = sorted(p.name for p in folder.iterdir() if p.name not in (".lock",) and not p.name.endswith(".tmp"))
+        # `figures` or a table without a store beside it may be anybody's: not even `force` may delete it
+        damaged = force and (folder / "data.zarr").is_dir()
+        ours = {".lock", "data.zarr", "claims.csv", "figures"} if damaged else {".lock"}
+        strangers = sorted(p.name for p in folder.iterdir() if p.name not in ours and not p.name.endswith(".tmp"))
         if strangers:
             raise StoreError(f"the output folder must be empty or hold this study; {folder} holds {strangers[0]!r}. "
                              "Choose another --output.")
+    if force:
+        (folder / "claims.csv").unlink(missing_ok=True)
+        for path in (folder / "data.zarr", folder / "figures"):
+            shutil.rmtree(path, ignore_errors=True)
+    if force or not existing.exists():
         write_json(existing, header)
         return header
     old = read_header(folder)
     if old.get("identity") != header["identity"]:
         raise StoreError(f"the output folder must hold this study; {folder} holds {old.get('experiment')!r} with another "
                          "configuration. Choose another --output, or --force to replace it.")
-    return {**header, "runs": old["runs"], "sessions": old["sessions"]}
+    return {**old, **header, "runs": old["runs"], "sessions": old["sessions"]}
 
 
 def _locked(folder: Path):
@@ -178,6 +183,11 @@ def _locked(folder: Path):
             raise StoreError(f"one process at a time may write a store; another holds {folder}. Wait for it, or choose "
                              "another --output.") from error
     return handle
+
+
+def _damaged(folder, error) -> StoreError:
+    return StoreError(f"a store must be readable to be continued; {folder} is damaged "
+                      f"({type(error).__name__}: {_first_line(error)}). Use --force to start it afresh.")
 
 
 def _first_line(error) -> str:

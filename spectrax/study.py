@@ -41,7 +41,7 @@ class Study:
             raise ValueError("optimizers must name at least one; got none.")
         for name in self.optimizers:
             self.rates_of(name)
-        for what, least in (("replicates", 1), ("leading", 1), ("batching", 1)):
+        for what, least in (("replicates", 1), ("leading", 1), ("batching", 1), ("seed", 0)):
             value = getattr(self, what)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{what} must be an integer of at least {least}; got {value!r}.")

@@ -100,7 +100,7 @@ def one_step(state: State, learning_rate, batch: Batch, *, program: Program) -> 
     params = optax.apply_updates(state.params, update)
     if program.project is not None:
         params = program.project(params)
-    losses = state.losses.at[state.step].set(loss)
+    losses = state.losses.at[state.step].set(loss.astype(state.losses.dtype))
     return State(params, opt_state, rest, state.step + 1, losses, state.key, order)
 
 
@@ -119,7 +119,8 @@ def check_rates(rates) -> tuple[float, ...]:
     for rate in given:
         if not (np.isfinite(rate) and rate > 0):
             raise ValueError(f"a learning rate must be positive and finite; got {rate}. Remove it from the list.")
-        if not (rate < 3.4e38 and np.float32(rate) > 0):
+        # XLA flushes subnormal numbers to zero
+        if not np.finfo(np.float32).tiny <= rate < 3.4e38:
             raise ValueError(f"a learning rate must be a normal float32; got {rate}.")
     if len(set(given)) < len(given):
         raise ValueError(f"learning rates must be distinct; got {given}.")

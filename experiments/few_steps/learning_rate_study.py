@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import theory
+from experiments.few_steps import _reference_table
 from spectrax import captures, claim, figures, models, optimizers, sweep
 from spectrax.spectrum import Spectrum
 from spectrax.tasks import SingleIndex
@@ -39,7 +40,7 @@ def plan(c: Config) -> sweep.Study:
         optimizers={name: optimizers.named(name) for name in c.optimizers},
         learning_rates=c.learning_rates, steps=c.steps, replicates=c.replicates, seed=c.seed, batching=c.batching,
         captures=[captures.spectrum(), captures.leading_vectors(), captures.overlaps(), captures.outliers(initial_variance=1.0),
-                  captures.tails(), captures.update(), captures.losses(), captures.stability(),
+                  captures.tails(authors="authors" in c.conventions), captures.update(), captures.losses(), captures.stability(),
                   captures.readout(c.regularisation, c.conventions)])
 
 
@@ -70,35 +71,54 @@ def claims(r):
         yield claim.differs("adam 1, step 10: the tail is heavier than at the start", "2406.04657", adam["hill"], init["hill"], sign=-1)
         yield claim.differs("adam 1, step 10: the ridge test loss is higher than at the start", "ours", adam["test_loss"],
                             init["test_loss"], sign=+1)
+    yield from _reference_table.comparison(r)
+
+
+def overview(r, axes):
+    panels = np.ravel(axes(2, 2))
+    for ax, chosen in zip(panels, [("gd", 2000.0), ("adam", 1.0)], strict=False):
+        if chosen[0] in r.axes["optimizer"] and chosen[1] in r.axes["learning_rate"] and 1 in r.steps:
+            draw_spectrum(ax, r, *chosen, step=1)
+    for ax, optimizer in zip(panels[2:], r.axes["optimizer"], strict=False):
+        draw_phases(ax, r, optimizer)
 
 
 def spectra(r, axes):
-    shape = (r.config["width"], r.config["inputs"])
-    law = theory.MarchenkoPastur.of(shape, 1.0)
     rates = [x for x in (.1, 1.0, 1000.0, 2000.0) if x in r.axes["learning_rate"]] or r.axes["learning_rate"][-2:]
     chosen = [("gd", x) for x in rates if x > 100] + [("adam", x) for x in rates if x <= 100]
     chosen = [(o, x) for o, x in chosen if o in r.axes["optimizer"]] or [(r.axes["optimizer"][0], rates[-1])]
     step = 1 if 1 in r.steps else r.steps[-1]
     for ax, (optimizer, rate) in zip(np.ravel(axes(1 + (len(chosen) > 2), min(2, len(chosen)))), chosen, strict=False):
-        at = r.at(optimizer=optimizer, learning_rate=rate, step=step)
-        values = at["eigenvalues"].isel(replicate=0).values / shape[0]
-        count = int(np.nan_to_num(at["outliers"].isel(replicate=0)))
-        says = one_step(r, optimizer, rate) if optimizer in ("gd", "adam") and step == 1 else None
-        figures.spectrum(ax, Spectrum(values, shape, scale=shape[0]), law=law, outliers=np.sort(values)[::-1][:count],
-                         predicted=[says.location**2 / shape[0]] if says is not None and says.detached else [])
-        ax.set(title=f"{optimizer}, $\\eta$ = {rate:g}, step {step}", xlabel=r"eigenvalue of $W^\top W/h$")
+        draw_spectrum(ax, r, optimizer, rate, step)
+
+
+def draw_spectrum(ax, r, optimizer, rate, step):
+    """One replicate's spectrum with the law of the initial weights, its outliers and the predicted one."""
+    shape = (r.config["width"], r.config["inputs"])
+    at = r.at(optimizer=optimizer, learning_rate=rate, step=step)
+    values = at["eigenvalues"].isel(replicate=0).values / shape[0]
+    count = int(np.nan_to_num(at["outliers"].isel(replicate=0)))
+    says = one_step(r, optimizer, rate) if optimizer in ("gd", "adam") and step == 1 else None
+    figures.spectrum(ax, Spectrum(values, shape, scale=shape[0]), law=theory.MarchenkoPastur.of(shape, 1.0),
+                     outliers=np.sort(values)[::-1][:count],
+                     predicted=[says.location**2 / shape[0]] if says is not None and says.detached else [])
+    ax.set(title=f"{optimizer}, $\\eta$ = {rate:g}, step {step}", xlabel=r"eigenvalue of $W^\top W/h$")
 
 
 def phases(r, axes):
     for ax, optimizer in zip(np.ravel(axes(1, len(r.axes["optimizer"]))), r.axes["optimizer"], strict=True):
-        at = r.at(optimizer=optimizer)
-        lines = {}
-        if optimizer in ("gd", "adam"):
-            lines["one-step critical rate"] = one_step(r, optimizer, 1.0).critical_rate
-        if optimizer == "gd":
-            lines["stability edge"] = float(r["stability_edge"].median())
-        figures.phase_map(ax, at["phase"], counts=at["spikes"], lines=lines)
-        ax.set_title(optimizer)
+        draw_phases(ax, r, optimizer)
+
+
+def draw_phases(ax, r, optimizer):
+    """Phase over rate and step, with the one-step critical rate, for gradient descent also the stability edge."""
+    at, lines = r.at(optimizer=optimizer), {}
+    if optimizer in ("gd", "adam"):
+        lines["one-step critical rate"] = one_step(r, optimizer, 1.0).critical_rate
+    if optimizer == "gd":
+        lines["stability edge"] = float(r["stability_edge"].median())
+    figures.phase_map(ax, at["phase"], counts=at["spikes"], lines=lines)
+    ax.set_title(optimizer)
 
 
 def against_rate(variable, label, vector=None, paired=False, log="auto"):
@@ -121,7 +141,7 @@ def losses(r, axes):
 
 
 FIGURES = {
-    "spectra": spectra, "phases": phases, "losses": losses,
+    "overview": overview, "spectra": spectra, "phases": phases, "losses": losses,
     "test_loss": against_rate("test_loss", "ridge test loss minus start", paired=True, log="x"),
     "kta": against_rate("kta", "kernel-target alignment", log="x"),
     "alignment": against_rate("teacher_overlap", r"$|\langle v_1, \beta\rangle|$", vector=0, log="x"),

@@ -27,11 +27,14 @@ def readout(regularisation: float = 0.01, conventions: tuple[str, ...] = ("paper
 
     conventions: "paper", features as the model defines them; "authors" adds train_loss_authors, test_loss_authors and
     kta_authors with the inputs divided by sqrt(d) once more, which is what the evaluation of the authors' code does
-    (the pre-activation is scaled in place, then again). Raises ValueError for an unknown convention.
+    (the pre-activation is scaled in place, then again). Raises ValueError for an unknown convention or a
+    negative regularisation.
     """
     unknown = [c for c in conventions if c not in CONVENTIONS]
     if unknown or not conventions:
         raise ValueError(f"conventions must be of {', '.join(CONVENTIONS)}; got {tuple(conventions)!r}.")
+    if not 0 <= regularisation < np.inf:
+        raise ValueError(f"regularisation must be finite and not negative; got {regularisation}.")
     endings = {c: "" if c == "paper" else f"_{c}" for c in conventions}
 
     def measure(moment):

@@ -10,7 +10,7 @@ from spectrax.distances import edge_error, sup_distance, wasserstein
 from spectrax.outliers import find_outliers
 
 
-def outliers(level: float = 0.05, initial_variance: float | None = None) -> Capture:
+def outliers(level: float = 0.01, initial_variance: float | None = None) -> Capture:
     """What of the spectrum Marchenko-Pastur explains: distances to it, outliers, phase; see `outliers.Outliers`.
 
     bulk_variance is fitted; sup_distance (beside sup_critical, the null's 99 %), wasserstein_distance and edge_distance

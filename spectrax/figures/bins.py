@@ -45,10 +45,11 @@ def bin_edges(values: np.ndarray, bands: Bands, bins: int | None, log: bool) -> 
     if usable.size == 0:
         return np.array([0.5, 1.5]) if log else np.array([-0.5, 0.5])
     low, high = float(usable[0]), float(usable[-1])
+    floor = LOWEST * bulk_top(values, bands) if log else 0.0
     if log:
-        low = max(low, LOWEST * bulk_top(values, bands))
+        low = max(low, floor)
         low, high = np.log10(low), np.log10(max(high, low * 1.01))
-    inside = _finite_bands(bands, low, high, log)
+    inside = _finite_bands(bands, low, high, log, floor)
     if not inside:
         centre = np.quantile(np.log10(usable) if log else usable, [0.02, 0.98])
         span = max(float(centre[1] - centre[0]), 1e-9 * max(abs(low), abs(high), 1e-300))
@@ -57,7 +58,11 @@ def bin_edges(values: np.ndarray, bands: Bands, bins: int | None, log: bool) -> 
         edges = np.linspace(low, high, count + 1) if high > low else np.array([low - half, low + half])
     else:
         edges = _edges_around(inside, low, high, number, floor=0.0 if low >= 0 and not log else None)
-    return 10.0**edges if log else edges
+    if log:
+        edges = 10.0**edges
+        edges[0] = min(edges[0], max(usable[0], floor))  # log10 and its inverse may round past the outermost values
+        edges[-1] = max(edges[-1], usable[-1])
+    return edges
 
 
 def law_grid(bands: Bands, edges: np.ndarray, log: bool) -> Iterator[np.ndarray]:
@@ -74,15 +79,15 @@ def law_grid(bands: Bands, edges: np.ndarray, log: bool) -> Iterator[np.ndarray]
             yield grid
 
 
-def _finite_bands(bands, low, high, log):
-    """The bands that carry values, in the coordinate of the bins, infinite or non-positive ends cut at the data."""
+def _finite_bands(bands, low, high, log, floor):
+    """The bands in the coordinate of the bins; infinite ends, and ends below the floor, are cut at the data."""
     found = []
     for a, b in sorted(bands):
         if log:
-            a = np.log10(a) if a > 0 else -np.inf
+            a = np.log10(a) if a > floor else -np.inf
             b = np.log10(b) if b > 0 else -np.inf
-        a = max(a, low) if not np.isfinite(a) or (log and a < low) else a
-        b = min(b, high) if not np.isfinite(b) else b
+        a = a if np.isfinite(a) else low
+        b = b if np.isfinite(b) else high
         if b > a:
             found.append((a, b))
     return found

@@ -88,10 +88,11 @@ def _curve(ax, places, summary, style):
     """One line with its band; positions without any run are passed over, since grids of several groups interleave."""
     there = summary.runs > 0
     x, low, high, colour = places[there], summary.low[there], summary.high[there], style["color"]
-    ax.plot(x, summary.middle[there], zorder=2.5, markeredgewidth=0, **style)
+    sparse = max(1, x.size // 15)  # markers of a long trace would hide it
+    ax.plot(x, summary.middle[there], zorder=2.5, markeredgewidth=0, markevery=sparse, **style)
     if np.any(high > low):
         ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
-        ax.vlines(x, low, high, color=colour, alpha=0.55, linewidth=0.8, zorder=2)
+        ax.vlines(x[::sparse], low[::sparse], high[::sparse], color=colour, alpha=0.55, linewidth=0.8, zorder=2)
     partial = there & (summary.runs < summary.runs.max(initial=0))
     if partial.any():
         cross = dict(marker="x", linestyle="none", markersize=4.5)

@@ -47,7 +47,7 @@ class Canvas:
         down = rows * -(-cols // across)
         panel = height or float(np.clip(0.62 * self.width / across, 1.8, 2.6))
         with matplotlib.rc_context(look.settings(self.font)):
-            caption = wrap(self.caption, self.font - 1.0, self.width - 0.1)
+            caption = wrap(self.caption, self.font - 1.0, self.width - 0.15)
             extra = (caption.count("\n") + 1) * 1.3 * (self.font - 1.0) / 72 if caption else 0.0
             engine = ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.04)
             figure = Figure(figsize=(self.width, down * panel + extra), layout=engine)
@@ -60,6 +60,8 @@ class Canvas:
                 first = panels[0] if i else None
                 panels[i] = figure.add_subplot(place, sharex=first if "x" in share else None,
                                                sharey=first if "y" in share else None)
+                # a title takes its size from the settings of the moment it is set: make these the page's
+                panels[i].__dict__["set_title"] = look.panel(type(panels[i]).set_title).__get__(panels[i])
             if caption:
                 small = dict(fontsize=self.font - 1.0, color="#555555", linespacing=1.15)
                 figure.supxlabel(caption, x=0.01, ha="left", **small)

@@ -1,5 +1,6 @@
 """One face for three kinds of model: flax NNX modules, flax Linen modules, and pure `init`/`apply` pairs."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,15 @@ class Network:
         if not isinstance(module, nnx.Module):
             raise ValueError(f"the model factory must return a flax module; got {type(module).__name__}.")
         return _from_nnx(model, module)
+
+
+def check_factory(model: Any) -> None:
+    """Raises what a factory `rngs -> module` raises for wrong sizes, without drawing weights; anything else passes."""
+    if isinstance(model, linen.Module) or hasattr(model, "apply") or not callable(model):
+        return
+    # a factory that needs the values of its draws can't be traced: it is checked when it runs
+    with contextlib.suppress(jax.errors.JAXTypeError):
+        jax.eval_shape(lambda: (model(nnx.Rngs(0)), None)[1])
 
 
 def _from_nnx(factory, module):

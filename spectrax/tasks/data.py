@@ -24,5 +24,11 @@ class Data(NamedTuple):
 
 
 def mean_squared_error(output: jax.Array, batch: Batch) -> jax.Array:
-    """Mean of (f - y)^2 over the batch, without 1/2: learning rates refer to this loss. Scalar."""
+    """Mean of (f - y)^2 over the batch, without 1/2: learning rates refer to this loss. Scalar.
+
+    Raises ValueError where output and targets differ in shape: (n, 1) against (n,) would broadcast to (n, n) unseen.
+    """
+    if output.shape != batch.y.shape:
+        raise ValueError(f"the output must have the shape of the targets; got {output.shape} and {batch.y.shape}. "
+                         "Squeeze the model's last axis.")
     return jnp.mean((output - batch.y) ** 2)

@@ -1,0 +1,19 @@
+"""Settings that must stand before jax, NumPy and matplotlib are imported: one thread per worker, no window, own cache."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+# two workers on two cores: intra-op threads of XLA and of BLAS would only fight (and thread counts change the last bits)
+os.environ["XLA_FLAGS"] = " ".join([
+    os.environ.get("XLA_FLAGS", ""), "--xla_cpu_multi_thread_eigen=false", "intra_op_parallelism_threads=1"]).strip()
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ["MPLBACKEND"] = "Agg"
+
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # workers inherit the folder of the controlling process, so that a null is sampled once per session
+    _cache = tempfile.mkdtemp(prefix="spectrax-tests-")
+    os.environ["XDG_CACHE_HOME"] = _cache
+    atexit.register(shutil.rmtree, _cache, ignore_errors=True)

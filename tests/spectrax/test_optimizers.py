@@ -1,0 +1,148 @@
+"""Optimizers: their update rules against NumPy, their names, their refusals. Bitwise equality with optax: test_training."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from spectrax import optimizers
+from spectrax.optimizers import GD, SGD, Adam, StepDecay
+
+RATE = np.float32(0.1)
+# a handful of float32 operations on numbers of order 1
+ROUNDING = 2e-6
+
+
+def path_of(factory, gradients, start):
+    """Weights after each step of an optax transformation under given gradients."""
+    transformation = factory(RATE)
+    w, found = jnp.asarray(start, jnp.float32), []
+    state = transformation.init(w)
+    for gradient in gradients:
+        update, state = transformation.update(jnp.asarray(gradient, jnp.float32), state, w)
+        w = optax.apply_updates(w, update)
+        found.append(np.asarray(w, np.float64))
+    return np.stack(found)
+
+
+@pytest.fixture
+def case():
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((4, 7)), rng.standard_normal(7)
+
+
+def test_gradient_descent_follows_its_formula(case):
+    gradients, w = case
+    expected = []
+    for g in gradients:
+        w = w - RATE * g
+        expected.append(w)
+    np.testing.assert_allclose(path_of(GD(), gradients, case[1]), expected, rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_momentum_is_heavy_ball_without_dampening(case):
+    gradients, w = case
+    velocity, expected = np.zeros(7), []
+    for g in gradients:
+        velocity = 0.9 * velocity + g
+        w = w - RATE * velocity
+        expected.append(w)
+    np.testing.assert_allclose(path_of(GD(momentum=0.9), gradients, case[1]), expected, rtol=ROUNDING, atol=ROUNDING)
+
+
+def adam_by_hand(gradients, w, decay=0.0, factors=None):
+    m, v, expected = np.zeros(7), np.zeros(7), []
+    for t, g in enumerate(gradients, start=1):
+        g = g + decay * w
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        factor = 1.0 if factors is None else factors[t - 1]
+        w = w - RATE * factor * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        expected.append(w)
+    return np.stack(expected)
+
+
+def test_adam_follows_its_formula_with_bias_correction(case):
+    # 1 - .999^t is taken in float32: relative error 6e-8 / (1e-3 t)
+    np.testing.assert_allclose(path_of(Adam(), *case), adam_by_hand(*case), rtol=1e-4, atol=1e-5)
+
+
+def test_weight_decay_is_added_to_the_gradient(case):
+    gradients, start = case
+    w, expected = start, []
+    for g in gradients:
+        w = w - RATE * (g + 0.05 * w)
+        expected.append(w)
+    np.testing.assert_allclose(path_of(GD(weight_decay=0.05), gradients, start), expected, rtol=ROUNDING, atol=ROUNDING)
+    np.testing.assert_allclose(path_of(Adam(weight_decay=0.05), *case), adam_by_hand(*case, decay=0.05), rtol=1e-4, atol=1e-5)
+
+
+def test_a_schedule_multiplies_the_rate(case):
+    factors = [0.6 ** (t // 2) for t in range(4)]
+    found = path_of(Adam(schedule=StepDecay(every=2, factor=0.6)), *case)
+    np.testing.assert_allclose(found, adam_by_hand(*case, factors=factors), rtol=1e-4, atol=1e-5)
+
+
+def test_the_first_step_of_adam_is_the_sign_of_the_gradient():
+    gradient = np.array([3.0, -1e-3, 40.0, -0.2])
+    step = path_of(Adam(), [gradient], np.zeros(4))[0]
+    # g / (|g| + 1e-8) with |g| >= 1e-3: off the sign by 1e-5
+    np.testing.assert_allclose(step, -RATE * np.sign(gradient), rtol=2e-5)
+
+
+def test_step_decay_falls_by_its_factor_every_so_many_steps():
+    decay = StepDecay(every=3, factor=0.5)
+    assert [float(decay(t)) for t in range(7)] == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("optimizer", [GD(), SGD(batch=5), Adam(), Adam(b1=0.8, schedule=StepDecay())])
+def test_equal_settings_are_equal_and_hash_alike(optimizer):
+    twin = type(optimizer)(**vars(optimizer))
+    assert twin == optimizer
+    assert hash(twin) == hash(optimizer)
+
+
+def test_gradient_descent_and_its_minibatch_form_are_told_apart():
+    assert GD() != SGD()
+    assert Adam() != Adam(batch=10)
+
+
+def test_names_give_the_optimizers():
+    assert optimizers.named("gd") == GD()
+    assert optimizers.named("sgd") == SGD()
+    assert optimizers.named("adam") == Adam()
+    assert optimizers.named("optax:lion") is optax.lion
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: optimizers.named("adm"), "got 'adm'. Did you mean 'adam'"),
+        (lambda: optimizers.named("zzz"), "must be one of gd, sgd, adam or module:attribute; got 'zzz'"),
+        (lambda: optimizers.named("optax:nothing"), "must be an importable module:attribute; got 'optax:nothing'"),
+        (lambda: optimizers.named("nowhere_at_all:x"), "must be an importable module:attribute"),
+        (lambda: optimizers.named(":x"), "must be an importable module:attribute"),
+        (lambda: optimizers.named("optax:__name__"), "must be callable"),
+        (lambda: GD(momentum=1.0), "momentum must lie in"),
+        (lambda: GD(momentum=float("nan")), "momentum must lie in"),
+        (lambda: GD(weight_decay=-1e-3), "weight_decay must be finite and not negative"),
+        (lambda: GD(weight_decay=float("inf")), "weight_decay must be finite and not negative"),
+        (lambda: SGD(batch=0), "batch must be an integer of at least 1; got 0"),
+        (lambda: SGD(batch=1.5), "batch must be an integer of at least 1; got 1.5"),  # type: ignore[arg-type]
+        (lambda: SGD(batch=True), "batch must be an integer of at least 1; got True"),
+        (lambda: SGD(momentum=-0.1), "momentum must lie in"),
+        (lambda: Adam(b1=1.0), "b1 must lie in"),
+        (lambda: Adam(b2=-0.1), "b2 must lie in"),
+        (lambda: Adam(eps=-1e-9), "eps must be finite and not negative"),
+        (lambda: Adam(eps=float("inf")), "eps must be finite and not negative"),
+        (lambda: Adam(eps=float("nan")), "eps must be finite and not negative"),
+        (lambda: Adam(batch=-3), "batch must be an integer of at least 1"),
+        (lambda: Adam(weight_decay=-1.0), "weight_decay must be finite and not negative"),
+        (lambda: StepDecay(every=0), "every must be at least 1"),
+        (lambda: StepDecay(factor=0.0), "factor in"),
+        (lambda: StepDecay(factor=1.1), "factor in"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_line(make, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
