@@ -121,7 +121,7 @@ def correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, Interval]:
 
 
 def _array(sample):
-    values = np.asarray(sample, dtype=np.float64)
+    values = np.squeeze(np.asarray(sample, dtype=np.float64))  # an axis with one value needs no selection
     if values.ndim > 1:
         raise ValueError(f"sample must be one-dimensional, over replicates; got shape {values.shape}. Select first.")
     return np.atleast_1d(values)

@@ -108,7 +108,8 @@ class Result:
     def table(self) -> pd.DataFrame:
         """One row per run, step and matrix, one column per scalar variable; run-wide scalars repeat at each step."""
         frames = []
-        for matrix in self.matrices or [None]:
+        chosen = self.selection.get(MATRIX)
+        for matrix in [m for m in self.matrices if chosen in (None, m)] or [None]:
             columns = {}
             for name in self.variables:
                 if len(self._groups(name, matrix)) != 1:
@@ -117,7 +118,9 @@ class Result:
                 if set(data.dims) <= {*self.header["axes"], "step"}:
                     columns[name] = data
             if columns:
-                frame = xr.Dataset(columns).to_dataframe().reset_index()
+                whole = xr.Dataset(columns)
+                whole = whole if whole.dims else whole.expand_dims("row")
+                frame = whole.to_dataframe().reset_index().drop(columns="row", errors="ignore")
                 frames.append(frame if matrix is None else frame.assign(matrix=matrix))
         if not frames:
             return pd.DataFrame()

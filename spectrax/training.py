@@ -120,7 +120,7 @@ def check_rates(rates) -> tuple[float, ...]:
         if not (np.isfinite(rate) and rate > 0):
             raise ValueError(f"a learning rate must be positive and finite; got {rate}. Remove it from the list.")
         # XLA flushes subnormal numbers to zero
-        if not np.finfo(np.float32).tiny <= rate < 3.4e38:
+        if not float(np.finfo(np.float32).tiny) <= rate < 3.4e38:
             raise ValueError(f"a learning rate must be a normal float32; got {rate}.")
     if len(set(given)) < len(given):
         raise ValueError(f"learning rates must be distinct; got {given}.")

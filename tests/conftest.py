@@ -5,9 +5,10 @@ import os
 import shutil
 import tempfile
 
-# two workers on two cores: intra-op threads of XLA and of BLAS would only fight (and thread counts change the last bits)
-os.environ["XLA_FLAGS"] = " ".join([
-    os.environ.get("XLA_FLAGS", ""), "--xla_cpu_multi_thread_eigen=false", "intra_op_parallelism_threads=1"]).strip()
+# two workers on two cores: more threads would only fight, and thread counts change the last bits. NPROC is what sizes
+# XLA's pool on the CPU; the flag alone leaves it at one thread per core
+os.environ["NPROC"] = "1"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ["MPLBACKEND"] = "Agg"

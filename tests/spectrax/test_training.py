@@ -207,33 +207,6 @@ def test_settings_equal_by_value_share_a_compilation(small):
     assert seen.count == 1
 
 
-def stacked(state, runs):
-    return jax.tree.map(lambda a: jnp.stack([a] * runs), state)
-
-
-@pytest.mark.parametrize("name", ["gd", "sgd", "adam"])
-@pytest.mark.parametrize("on_devices", [False, True])
-def test_mapped_runs_equal_single_runs_to_the_last_bit(small, name, on_devices):
-    program, first = begin(small, OPTIMIZERS[name])
-    rates = (0.01, 0.1, 1.0, 3.0)
-    devices = jax.devices()[:1] if on_devices else ()
-    many = training.advance_many(stacked(first, 4), rates, small[-1], 3, program=program, devices=devices)
-    many = training.advance_many(many, rates, small[-1], 4, program=program, devices=devices)
-    for i, rate in enumerate(rates):
-        alone = training.advance(first, rate, small[-1], 7, program=program)
-        assert_same_bits(jax.tree.map(lambda a, i=i: a[i], many), alone)
-
-
-def test_vectorised_runs_equal_single_runs_up_to_rounding(small):
-    program, first = begin(small, GD())
-    rates = (1.0, 10.0, 30.0)
-    many = training.advance_many(stacked(first, 3), rates, small[-1], 5, program=program, vectorised=True)
-    for i, rate in enumerate(rates):
-        alone = training.advance(first, rate, small[-1], 5, program=program)
-        # sums of 200 float32 terms in another order, five steps of order 1 or less
-        np.testing.assert_allclose(many.params["W"][i], alone.params["W"], atol=1e-5)
-
-
 def test_recorded_losses_are_those_of_the_weights_of_each_step(small):
     network, params, rest, train = small
     program, state = begin(small, GD(), trace=6)
@@ -291,12 +264,6 @@ def test_a_run_with_weights_or_loss_beyond_float32_is_not_finite():
 def test_a_minibatch_larger_than_the_train_set_is_refused(small):
     with pytest.raises(ValueError, match="batch must not exceed the number of samples; got 201 of 200"):
         begin(small, SGD(batch=201))
-
-
-def test_runs_that_do_not_fill_the_devices_are_refused(small):
-    program, first = begin(small, GD())
-    with pytest.raises(ValueError, match="runs must fill the devices; got 3 runs on 2 devices"):
-        training.advance_many(stacked(first, 3), (1.0, 2.0, 3.0), small[-1], 1, program=program, devices=jax.devices() * 2)
 
 
 def test_rates_are_returned_as_floats_in_the_order_given():
