@@ -31,12 +31,14 @@ def stability_edge(network: Network, params, rest, x: jax.Array, *, tolerance: f
     product = partial(_tangent_product, params, rest, x, network=network)
     operator = LinearOperator((n, n), matvec=lambda v: np.asarray(product(jnp.asarray(v, jnp.float32)), np.float64), dtype=np.float64)  # type: ignore[call-arg]
     start = np.random.default_rng(0).standard_normal(n)
+    probed = operator.matvec(start)
+    if not np.isfinite(probed).all():
+        return float("nan")
+    if not probed.any():
+        return float("inf")     # Lanczos can't start from zero
     if n < 3:
-        columns = np.stack([operator.matvec(e) for e in np.eye(n)])
-        largest = float(np.linalg.eigvalsh(columns)[-1])
+        largest = float(np.linalg.eigvalsh(np.stack([operator.matvec(e) for e in np.eye(n)]))[-1])
     else:
-        if not np.isfinite(operator.matvec(start)).all():
-            return float("nan")
         try:
             largest = float(eigsh(operator, k=1, which="LA", v0=start, tol=tolerance, return_eigenvectors=False)[0])
         except ArpackNoConvergence:

@@ -23,18 +23,21 @@ def ridge_readout(probe_features, probe_targets, test_features, test_targets, *,
     of Z^T Z and Z Z^T. KTA = <Z Z^T, y y^T> / (|Z Z^T|_F |y y^T|_F) = |Z^T y|^2 / (|Z^T Z|_F |y|^2), uncentred.
     A system that isn't positive definite (features overflowed, regularisation 0) gives NaN losses, not an exception.
     Source: Kothapalli et al. 2024 (arXiv 2406.04657), evaluation protocol, regularisation 0.01.
-    Raises ValueError for a negative regularisation or mismatched shapes.
+    Raises ValueError for a negative or infinite regularisation or mismatched shapes.
     """
-    if not regularisation >= 0:
-        raise ValueError(f"regularisation must not be negative; got {regularisation}.")
+    if not 0 <= regularisation < float("inf"):
+        raise ValueError(f"regularisation must be finite and not negative; got {regularisation}.")
     z, y = np.asarray(probe_features, np.float64), np.asarray(probe_targets, np.float64)
     if z.ndim != 2 or y.shape != z.shape[:1]:
         raise ValueError(f"features must be (n, h) with targets (n,); got {z.shape} and {y.shape}.")
+    z_test, y_test = np.asarray(test_features, np.float64), np.asarray(test_targets, np.float64)
+    if z_test.ndim != 2 or z_test.shape[1] != z.shape[1] or y_test.shape != z_test.shape[:1]:
+        raise ValueError(f"test features must be (m, {z.shape[1]}) with targets (m,); got {z_test.shape} and {y_test.shape}.")
     n, h = z.shape
     wide = h > n
-    gram = z @ z.T if wide else z.T @ z
-    projected = z.T @ y
     with np.errstate(all="ignore"):
+        gram = z @ z.T if wide else z.T @ z
+        projected = z.T @ y
         alignment = float(projected @ projected / (np.linalg.norm(gram) * (y @ y)))
     gram[np.diag_indices_from(gram)] += regularisation / h * n
     try:
@@ -43,8 +46,7 @@ def ridge_readout(probe_features, probe_targets, test_features, test_targets, *,
         return Readout(float("nan"), float("nan"), alignment)
     a = z.T @ _solve(factor, y) if wide else _solve(factor, projected)
     # float64 here too: at a small regularisation the prediction is a sum of large terms that cancel
-    test_error = np.asarray(test_features, np.float64) @ a - np.asarray(test_targets, np.float64)
-    return Readout(float(np.mean((z @ a - y) ** 2)), float(np.mean(test_error**2)), alignment)
+    return Readout(float(np.mean((z @ a - y) ** 2)), float(np.mean((z_test @ a - y_test) ** 2)), alignment)
 
 
 def _solve(factor, right):

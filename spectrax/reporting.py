@@ -89,13 +89,16 @@ def show(folder: Path) -> None:
 
 
 def selection(pairs: Sequence[str]) -> dict[str, Any]:
-    """{"optimizer": "adam", "step": 1} from ["optimizer=adam", "step=1"]; ValueError for a pair without `=`."""
-    chosen = {}
+    """{"optimizer": ["adam"], "step": [1, 2]} from ["optimizer=adam", "step=1", "step=2"]; ValueError without `=`.
+
+    Lists keep every dimension that a figure counts on; a matrix is one name.
+    """
+    chosen: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise ValueError(f"--select must be AXIS=VALUE; got {pair!r}. For example optimizer=adam.")
-        chosen[name] = _number(value)
+        chosen[name] = value if name == "matrix" else [*chosen.get(name, ()), _number(value)]
     return chosen
 
 

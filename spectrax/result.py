@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +27,23 @@ class Result:
     path: Path
     header: dict
     selection: Mapping[str, Any] = field(default_factory=dict)
+    _read_before: dict[str, Any] = field(default_factory=dict, repr=False)     # shared by all narrowed results
 
-    @cached_property
+    @property
     def config(self) -> dict:
         """The experiment's configuration, as stored."""
         return self.header.get("config", {})
 
     @property
     def axes(self) -> dict[str, list]:
-        """Values of each axis between runs, sorted (names in order of appearance)."""
+        """Values of each axis between runs that are stored and selected, sorted (names in order of appearance)."""
+        return {axis: self._chosen(axis, values) for axis, values in self._all_axes.items()}
+
+    @property
+    def _all_axes(self) -> dict[str, list]:
+        return self._shared("axes", self._find_axes)
+
+    def _find_axes(self):
         columns = {axis: [run[axis] for run in self._finished] for axis in self.header["axes"]}
         return {a: sorted(set(c)) if not any(isinstance(v, str) for v in c) else list(dict.fromkeys(c)) for a, c in columns.items()}
 
@@ -47,12 +54,22 @@ class Result:
 
     @property
     def steps(self) -> list[int]:
-        """Captured steps."""
+        """Captured steps that are selected."""
+        return self._chosen("step", self._all_steps)
+
+    @property
+    def _all_steps(self) -> list[int]:
         return self.header.get("coords", {}).get("step", [])
 
-    @cached_property
+    def _chosen(self, name, values):
+        return [values[_position(values, v, name)] for v in _listed(self.selection.get(name, values))]
+
+    @property
     def variables(self) -> dict[str, list[str]]:
         """Names of the stored variables, each with the groups (matrix shapes, or `network`) that hold it."""
+        return self._shared("variables", self._find_variables)
+
+    def _find_variables(self):
         found: dict[str, list[str]] = {}
         with self._readable("data.zarr"):
             for group, members in self._root.groups():
@@ -87,13 +104,13 @@ class Result:
     def at(self, **selection) -> "Result":
         """Narrowed to given values: at(optimizer="adam", learning_rate=1.0, step=[0, 10], matrix="W").
 
-        A scalar drops its dimension. Raises ValueError for a name that isn't a dimension or a value that isn't stored.
+        A scalar drops its dimension, a list keeps it; a later choice of the same name replaces an earlier. Raises ValueError for a name that isn't a dimension or a value that isn't stored.
         """
-        known = {**self.axes, "step": self.steps, MATRIX: self.matrices}
+        known = {**self._all_axes, "step": self._all_steps, MATRIX: self.matrices}
         for name, wanted in selection.items():
             if name not in known:
                 raise ValueError(f"a selection must name one of {', '.join(known)}; got {name!r}.")
-            for value in wanted if isinstance(wanted, list | tuple) else (wanted,):
+            for value in _listed(wanted):
                 _position(known[name], value, name)
         return replace(self, selection={**self.selection, **selection})
 
@@ -132,29 +149,42 @@ class Result:
     def caption(self) -> str:
         """One line for a figure: sizes, rates and replicates of what is stored."""
         letters = {"samples": "n", "inputs": "d", "width": "h"}
-        parts = [f"{letters[k]} = {v}" for k, v in self.config.items() if k in letters]
+        parts = [f"{letters[k]} = {', '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in self.config.items() if k in letters]
         axes = self.axes
         if "replicate" in axes:
-            parts.append(f"{len(axes['replicate'])} replicates")
+            count = len(axes["replicate"])
+            parts.append(f"{count} replicate" + "s" * (count != 1))
         if self.steps:
-            parts.append("steps " + ", ".join(map(str, self.steps)))
-        parts += [f"{k} {v}" for k, v in self.selection.items() if not isinstance(v, list | tuple)]
+            parts.append("step" + "s" * (len(self.steps) > 1) + " " + ", ".join(map(str, self.steps)))
+        parts += [f"{k} {', '.join(map(str, _listed(v)))}" for k, v in self.selection.items() if k != "step"]
         return ", ".join(parts)
 
-    @cached_property
+    def _shared(self, key, make):
+        """Read once for a result and everything narrowed from it."""
+        if key not in self._read_before:
+            self._read_before[key] = make()
+        return self._read_before[key]
+
+    @property
     def _root(self) -> zarr.Group:
+        return self._shared("root", self._opened)
+
+    def _opened(self) -> zarr.Group:
         try:
             return zarr.open_group(store=str(self.path / "data.zarr"), mode="r")
         except (OSError, ValueError, KeyError) as error:
             raise StoreError(f"a result must hold data.zarr; {self.path} has none that opens ({error}). "
                              "Run the study again with --force.") from error
 
-    @cached_property
+    @property
     def _finished(self) -> list[dict]:
         return [run for run, flag in zip(self.header["runs"], self._done, strict=False) if flag]
 
-    @cached_property
+    @property
     def _done(self) -> np.ndarray:
+        return self._shared("done", self._find_done)
+
+    def _find_done(self):
         with self._readable("done"):
             return np.asarray(self._root["done"][...]) == 1 if "done" in self._root else np.zeros(0, bool)  # type: ignore[index]
 
@@ -178,11 +208,14 @@ class Result:
         return [g for g in self.variables[name] if matrix is None or matrix in known.get(g, [matrix])]
 
     def _unstacked(self, path) -> xr.DataArray:
+        return self._shared(path, lambda: self._read_unstacked(path))
+
+    def _read_unstacked(self, path):
         with self._readable(path):
             array = self._root[path]
             dims = list(array.metadata.dimension_names)[1:]        # type: ignore[union-attr]
             flat = np.asarray(array[...])                          # type: ignore[index]
-        axes = self.axes
+        axes = self._all_axes
         full = np.full([*[len(v) for v in axes.values()], *flat.shape[1:]], np.nan,
                        flat.dtype if flat.dtype.kind == "f" else np.float64)
         for run, done, row in zip(self.header["runs"], self._done, flat, strict=False):
@@ -207,10 +240,13 @@ def _narrow(data, selection):
         if name not in data.dims:
             continue
         values = data.coords[name].values.tolist()
-        several = isinstance(wanted, list | tuple)
-        index = [_position(values, v, name) for v in (wanted if several else (wanted,))]
-        data = data.isel({name: index if several else index[0]})
+        index = [_position(values, v, name) for v in _listed(wanted)]
+        data = data.isel({name: index if isinstance(wanted, list | tuple) else index[0]})
     return data
+
+
+def _listed(wanted):
+    return wanted if isinstance(wanted, list | tuple) else (wanted,)
 
 
 def _position(values, wanted, name) -> int:

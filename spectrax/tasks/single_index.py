@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +24,7 @@ class SingleIndex:
     directions = {"teacher": beta (d,)}. With `normalised`, g is shifted and scaled to mean 0 and variance 1 under
     z ~ N(0, 1). The authors test on 200 points, too few to see differences between runs; here 4000.
     Source: Kothapalli et al. 2024 (arXiv 2406.04657), section 3; defaults are theirs otherwise.
-    Raises ValueError for sizes below 1 or a negative or non-finite noise.
+    Raises ValueError for sizes below 1, a negative or non-finite noise, and on drawing for a constant link to normalise.
     """
 
     samples: int = 2000          # n, of the train set and of the probe set
@@ -35,8 +36,9 @@ class SingleIndex:
 
     def __post_init__(self):
         for name in ("samples", "inputs", "test_samples"):
-            if not getattr(self, name) >= 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}.")
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(f"{name} must be an integer of at least 1; got {value!r}.")
         if not (self.noise_std >= 0 and self.noise_std < float("inf")):
             raise ValueError(f"noise_std must be finite and not negative; got {self.noise_std}.")
 
@@ -70,4 +72,8 @@ class SingleIndex:
         weight /= weight.sum()
         g = np.asarray(self.link(jnp.asarray(z, jnp.float32)), np.float64)
         mean = float(weight @ g)
-        return mean, float(weight @ (g - mean) ** 2) ** 0.5
+        std = float(weight @ (g - mean) ** 2) ** 0.5
+        # below the resolution of a float32 link it is a constant
+        if not 1e-6 * abs(mean) < std < float("inf"):
+            raise ValueError(f"link must vary and stay finite to be normalised; its standard deviation is {std}. Use normalised=False.")
+        return mean, std

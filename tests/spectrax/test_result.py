@@ -145,8 +145,18 @@ def test_a_table_narrowed_to_one_number_has_one_row(result):
 
 
 def test_the_caption_names_sizes_replicates_and_steps(result):
-    caption = result.at(optimizer="adam").caption()
+    caption = result.at(optimizer=["adam"]).caption()
     assert caption == "n = 20, d = 8, h = 12, 2 replicates, steps 0, 1, 10, optimizer adam"
+    caption = result.at(learning_rate=1.0, replicate=0, step=[1]).caption()
+    assert caption == "n = 20, d = 8, h = 12, 1 replicate, step 1, learning_rate 1.0, replicate 0"
+
+
+def test_the_axes_of_a_narrowed_result_are_narrowed(result):
+    narrow = result.at(optimizer=["adam"], learning_rate=1, step=[10, 0])
+    assert narrow.axes == {"optimizer": ["adam"], "learning_rate": [1.0], "replicate": [0, 1]}
+    assert narrow.steps == [10, 0]
+    assert narrow["loss"].dims == ("optimizer", "replicate", "step")
+    assert narrow.at(optimizer="gd").axes["optimizer"] == ["gd"]
 
 
 def test_opening_and_reading_a_strangers_result_imports_nothing_it_names(result, tmp_path, monkeypatch):
