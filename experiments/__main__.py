@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     if words[0] not in commands:
         _stop(f"a command must be one of {', '.join(commands)}; got {words[0]!r}. See `spectrax --help`.")
     warnings.showwarning = _one_line_warning
+    status = 2
     try:
         check_theory()
         status = commands[words[0]](words[1:])
@@ -59,7 +60,7 @@ def _run(words, check=False):
     path = locate(options.experiment)
     _limit_cores(options.threads)
     if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())      # `module:attribute` is found here, as `python -m` does
+        sys.path.append(os.getcwd())  # `module:attribute` is found here, as `python -m` does
     from spectrax import experiment, runner
     from spectrax.reporting import announce, report
 
@@ -73,8 +74,9 @@ def _run(words, check=False):
     def bar(total, finished):
         return Progress(total, experiment.name_of(module), done=finished, enabled=False if options.quiet else None)
 
-    result = runner.run_experiment(module, config, output=options.output, force=options.force,
-                                   workers=options.threads, progress=bar)
+    result = runner.run_experiment(
+        module, config, output=options.output, force=options.force, workers=options.threads, progress=bar
+    )
     found = runner.evaluate(module, result)
     figures = [] if options.no_figures else runner.draw(module, result)
     report(result, found, figures)
@@ -143,11 +145,13 @@ def _parser(command, **options):
 
 def _result_folder(name):
     path = Path(name)
-    if (path / "study.json").is_file() or path.is_dir() and name not in catalogue():
+    if (path / "study.json").is_file() or (path.is_dir() and name not in catalogue()):
         return path
     stored = sorted(Path("results", name).glob("*/study.json"), key=lambda p: p.stat().st_mtime)
     if not stored:
-        raise ValueError(f"a result must be a folder that `run` printed, or an experiment with one below ./results; got {name!r}.")
+        raise ValueError(
+            f"a result must be a folder that `run` printed, or an experiment with one below ./results; got {name!r}."
+        )
     return stored[-1].parent
 
 

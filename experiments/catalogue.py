@@ -26,7 +26,9 @@ def locate(name: str) -> Path:
     if name.endswith(".py") or "/" in name:
         path = Path(name)
         if not path.is_file():
-            raise ValueError(f"an experiment must be a name or a Python file; {name} doesn't exist. See `spectrax list`.")
+            raise ValueError(
+                f"an experiment must be a name or a Python file; {name} doesn't exist. See `spectrax list`."
+            )
         return path
     known = catalogue()
     if name not in known:

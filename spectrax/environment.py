@@ -16,10 +16,16 @@ def describe() -> dict:
     import jax
 
     device = jax.devices()[0]
-    return {"versions": {name: _version(name) for name in _PACKAGES}, "python": platform.python_version(),
-            "commit": _commit(), "cores": usable_cores(), "device": f"{device.platform}:{device.device_kind}",
-            "devices": jax.device_count(), "machine": platform.machine(),
-            "matmul_precision": str(jax.config.jax_default_matmul_precision)}
+    return {
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "commit": _commit(),
+        "cores": usable_cores(),
+        "device": f"{device.platform}:{device.device_kind}",
+        "devices": jax.device_count(),
+        "machine": platform.machine(),
+        "matmul_precision": str(getattr(jax.config, "jax_default_matmul_precision", None)),
+    }
 
 
 def differences(before: dict, now: dict) -> list[str]:
@@ -37,9 +43,14 @@ def _version(name):
 def _commit():
     here = Path(__file__).resolve().parent
     try:
-        def git(*words):
-            return subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, timeout=5, check=True).stdout
 
-        return git("rev-parse", "HEAD").strip() + ("+" if git("status", "--porcelain", "--untracked-files=no", ".").strip() else "")
+        def git(*words):
+            return subprocess.run(
+                ["git", "-C", str(here), *words], capture_output=True, text=True, timeout=5, check=True
+            ).stdout
+
+        return git("rev-parse", "HEAD").strip() + (
+            "+" if git("status", "--porcelain", "--untracked-files=no", ".").strip() else ""
+        )
     except (OSError, subprocess.SubprocessError):
         return "unknown"

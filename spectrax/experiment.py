@@ -30,7 +30,8 @@ def load(path: Path | str) -> ModuleType:
     if not path.is_file():
         raise ExperimentError(f"an experiment must be a Python file; {path} doesn't exist. See `spectrax list`.")
     spec = importlib.util.spec_from_file_location(f"spectrax_experiment_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:
@@ -65,8 +66,13 @@ def configure(module: ModuleType, flags: list[str], *, file: Path | str | None =
     fields = [f.name for f in dataclasses.fields(config)]
     switches = [f"no_{name}" for name in fields if isinstance(getattr(config, name), bool)]
     if any(flag in ("--help", "-h") for flag in flags):
-        return tyro.cli(module.Config, args=["--help"], default=config, prog=f"spectrax run {name_of(module)}",
-                        description=module.__doc__)
+        return tyro.cli(
+            module.Config,
+            args=["--help"],
+            default=config,
+            prog=f"spectrax run {name_of(module)}",
+            description=module.__doc__,
+        )
     for flag in flags:
         if flag.startswith("--"):
             _known(flag[2:].split("=")[0].replace("-", "_"), fields + switches, "flag", prefix="--")
@@ -75,8 +81,10 @@ def configure(module: ModuleType, flags: list[str], *, file: Path | str | None =
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
             return tyro.cli(module.Config, args=flags, default=config, prog=name_of(module))
     except SystemExit as error:
-        raise ExperimentError(f"flags must fit the fields of Config; {_message(said.getvalue()) or ' '.join(flags)}. "
-                              f"See `spectrax run {name_of(module)} --help`.") from error
+        raise ExperimentError(
+            f"flags must fit the fields of Config; {_message(said.getvalue()) or ' '.join(flags)}. "
+            f"See `spectrax run {name_of(module)} --help`."
+        ) from error
 
 
 def identity(module: ModuleType, config: Any, plan: Any) -> dict:
@@ -97,7 +105,9 @@ def as_json(config: Any) -> dict:
     try:
         return json.loads(json.dumps(dataclasses.asdict(config), allow_nan=True))
     except TypeError as error:
-        raise ExperimentError(f"every Config field must be a number, string or tuple of them; {error}. Use a name.") from error
+        raise ExperimentError(
+            f"every Config field must be a number, string or tuple of them; {error}. Use a name."
+        ) from error
 
 
 def from_stored(module: ModuleType, stored: dict) -> Any:
@@ -130,6 +140,7 @@ def _message(box):
 
 def _known(name, fields, what, prefix=""):
     if name not in fields:
+
         def shown(field):
             return prefix + (field.replace("_", "-") if prefix else field)
 

@@ -1,6 +1,7 @@
 """Empirical kernels of a network: the conjugate kernel, and the stability edge from the tangent kernel, matrix-free."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,18 +30,23 @@ def stability_edge(network: Network, params, rest, x: jax.Array, *, tolerance: f
     """
     n = x.shape[0]
     product = partial(_tangent_product, params, rest, x, network=network)
-    operator = LinearOperator((n, n), matvec=lambda v: np.asarray(product(jnp.asarray(v, jnp.float32)), np.float64), dtype=np.float64)  # type: ignore[call-arg]
+
+    def matvec(v):
+        return np.asarray(product(jnp.asarray(v, jnp.float32)), np.float64)
+
+    operator: Any = LinearOperator((n, n), matvec=matvec, dtype=np.float64)  # pyright: ignore[reportCallIssue]
     start = np.random.default_rng(0).standard_normal(n)
     probed = operator.matvec(start)
     if not np.isfinite(probed).all():
         return float("nan")
     if not probed.any():
-        return float("inf")     # Lanczos can't start from zero
+        return float("inf")  # Lanczos can't start from zero
     if n < 3:
         largest = float(np.linalg.eigvalsh(np.stack([operator.matvec(e) for e in np.eye(n)]))[-1])
     else:
         try:
-            largest = float(eigsh(operator, k=1, which="LA", v0=start, tol=tolerance, return_eigenvectors=False)[0])
+            found: Any = eigsh(operator, k=1, which="LA", v0=start, tol=tolerance, return_eigenvectors=False)  # pyright: ignore[reportArgumentType]
+            largest = float(found[0])
         except ArpackNoConvergence:
             return float("nan")
     return n / largest if largest > 0 else float("inf")

@@ -10,7 +10,7 @@ import ctypes
 from functools import cache
 
 import numpy as np
-from scipy.linalg import cython_lapack
+from scipy.linalg import cython_lapack  # pyright: ignore[reportAttributeAccessIssue]
 
 _PREFERRED_BLOCK = 64
 

@@ -1,4 +1,4 @@
-"""Optimizers as hashable functions `learning_rate -> optax.GradientTransformation`; the rate is traced, all else static.
+"""Optimizers as hashable functions `learning_rate -> optax.GradientTransformation`; only the rate is traced.
 
 Any optax factory is one: `optax.adam`, or a function of yours. `batch` on an optimizer asks for minibatches.
 """
@@ -7,11 +7,12 @@ import difflib
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import jax.numpy as jnp
 import optax
 
-Schedule = Callable  # step -> factor on the learning rate
+Schedule: TypeAlias = Callable  # step -> factor on the learning rate
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class StepDecay:
 
 @dataclass(frozen=True)
 class GD:
-    """Full-batch gradient descent, w <- w - learning_rate (g + weight_decay w); heavy-ball momentum without dampening."""
+    """Full-batch gradient descent, w <- w - learning_rate (g + weight_decay w); heavy-ball momentum, no dampening."""
 
     momentum: float = 0.0
     weight_decay: float = 0.0
@@ -50,7 +51,7 @@ class GD:
 
 @dataclass(frozen=True)
 class SGD(GD):
-    """Minibatch gradient descent: `batch` samples a step, order reshuffled (seeded) each epoch, a short rest dropped."""
+    """Minibatch gradient descent: `batch` samples a step, reshuffled (seeded) each epoch, a short rest dropped."""
 
     batch: int = 100
 
@@ -103,7 +104,7 @@ def named(name: str) -> Callable:
 
 
 def attribute(path: str, what: str) -> Callable:
-    """The callable at `module:attribute`; ValueError says which half is wrong. Only ever called on a user's own flag."""
+    """The callable at `module:attribute`; ValueError says why not. Only ever called on a user's own flag."""
     module, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)

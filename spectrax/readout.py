@@ -16,7 +16,9 @@ class Readout(NamedTuple):
     kta: float
 
 
-def ridge_readout(probe_features, probe_targets, test_features, test_targets, *, regularisation: float = 0.01) -> Readout:
+def ridge_readout(
+    probe_features, probe_targets, test_features, test_targets, *, regularisation: float = 0.01
+) -> Readout:
     """Ridge fit of the probe targets on features, evaluated on both sets, and the features' kernel-target alignment.
 
     a = (Z^T Z + (regularisation / h) n I)^-1 Z^T y, features Z (n, h), targets y (n,); float64, Cholesky of the smaller
@@ -32,7 +34,9 @@ def ridge_readout(probe_features, probe_targets, test_features, test_targets, *,
         raise ValueError(f"features must be (n, h) with targets (n,); got {z.shape} and {y.shape}.")
     z_test, y_test = np.asarray(test_features, np.float64), np.asarray(test_targets, np.float64)
     if z_test.ndim != 2 or z_test.shape[1] != z.shape[1] or y_test.shape != z_test.shape[:1]:
-        raise ValueError(f"test features must be (m, {z.shape[1]}) with targets (m,); got {z_test.shape} and {y_test.shape}.")
+        raise ValueError(
+            f"test features must be (m, {z.shape[1]}) with targets (m,); got {z_test.shape} and {y_test.shape}."
+        )
     n, h = z.shape
     wide = h > n
     with np.errstate(all="ignore"):
@@ -51,4 +55,4 @@ def ridge_readout(probe_features, probe_targets, test_features, test_targets, *,
 
 def _solve(factor, right):
     half = solve_triangular(factor, right, lower=True, check_finite=False)
-    return solve_triangular(factor, half, lower=True, trans="T", check_finite=False)
+    return solve_triangular(factor, half, lower=True, trans=1, check_finite=False)

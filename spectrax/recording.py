@@ -18,7 +18,7 @@ class CaptureError(RuntimeError):
 
 
 def capture_all(moment: Moment, captures) -> dict[tuple[str, str], dict[str, Any]]:
-    """(capture name, matrix name or "") -> {variable: value}; runs in a worker. Raises CaptureError naming the culprit."""
+    """(capture name, matrix name or "") -> {variable: value}; runs in a worker. CaptureError names the culprit."""
     found = {}
     for capture in captures:
         for view in moment.views if capture.per_matrix else (None,):
@@ -26,9 +26,13 @@ def capture_all(moment: Moment, captures) -> dict[tuple[str, str], dict[str, Any
                 values = capture.fn(moment, view) if view is not None else capture.fn(moment)
             except Exception as error:
                 where = f"step {moment.step}" + (f", matrix {view.name}" if view else "")
-                raise CaptureError(f"capture {capture.name} failed at {where}: {type(error).__name__}: {error}") from error
+                raise CaptureError(
+                    f"capture {capture.name} failed at {where}: {type(error).__name__}: {error}"
+                ) from error
             if set(values) != set(capture.schema):
-                raise CaptureError(f"capture {capture.name} must return {sorted(capture.schema)}; got {sorted(values)}.")
+                raise CaptureError(
+                    f"capture {capture.name} must return {sorted(capture.schema)}; got {sorted(values)}."
+                )
             found[capture.name, view.name if view else ""] = values
     return found
 
@@ -92,16 +96,22 @@ class RunRecord:
         shapes = list(dict.fromkeys(view.shape for view in self.views))
         for shape in shapes:
             arrays = [self._stacked(capture, v.name, variable, by_step) for v in self.views if v.shape == shape]
-            if any(a is None for a in arrays):
+            present = [a for a in arrays if a is not None]
+            if len(present) < len(arrays):
                 continue
-            stacked = np.stack(arrays)
+            stacked = np.stack(present)
             group = groups.setdefault("x".join(map(str, shape)), {})
-            group[variable] = (("matrix", *dims), stacked[:, 0]) if capture.once else (("matrix", "step", *dims), stacked)
+            group[variable] = (
+                (("matrix", *dims), stacked[:, 0]) if capture.once else (("matrix", "step", *dims), stacked)
+            )
 
     def _stacked(self, capture, matrix, variable, by_step):
         """(steps, ...) with NaN where a step has no value; None where no step has one."""
-        found = {step: _floating(jobs[capture.name, matrix][variable]) for step, jobs in by_step.items()
-                 if (capture.name, matrix) in jobs}
+        found = {
+            step: _floating(jobs[capture.name, matrix][variable])
+            for step, jobs in by_step.items()
+            if (capture.name, matrix) in jobs
+        }
         if not found:
             return None
         like = next(iter(found.values()))
@@ -113,9 +123,12 @@ class RunRecord:
         losses = self._losses.astype(np.float64)
         seen = losses[np.isfinite(losses)]
         above = float(seen[-1] > seen[0]) if seen.size else np.nan
-        return {"training_loss": (("iteration",), losses), "diverged": ((), float(self.diverged)),
-                "diverged_step": ((), np.nan if self.diverged_step is None else float(self.diverged_step)),
-                "loss_above_start": ((), above)}
+        return {
+            "training_loss": (("iteration",), losses),
+            "diverged": ((), float(self.diverged)),
+            "diverged_step": ((), np.nan if self.diverged_step is None else float(self.diverged_step)),
+            "loss_above_start": ((), above),
+        }
 
 
 class Recorder:

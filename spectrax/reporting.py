@@ -29,13 +29,15 @@ def report(result: Result, claims: Sequence[claim.Claim], figures: Sequence[Path
 def notable(result: Result) -> list[str]:
     """One line on diverged runs and one on runs that ended above their initial loss, where there are any."""
     lines = []
-    for variable, words in (("diverged", "diverged (weights or loss not finite): kept and marked"),
-                            ("loss_above_start", "ended with a training loss above its start")):
+    for variable, words in (
+        ("diverged", "diverged (weights or loss not finite): kept and marked"),
+        ("loss_above_start", "ended with a training loss above its start"),
+    ):
         if variable in result:
             marked = result[variable]
             runs = marked.where(marked == 1).to_series().dropna().reset_index()
             if len(runs):
-                rates = sorted({(r.optimizer, r.learning_rate) for r in runs.itertuples()})
+                rates = sorted(set(zip(runs["optimizer"], runs["learning_rate"], strict=True)))
                 named = ", ".join(f"{o} {r:g}" for o, r in rates)
                 lines.append(f"{len(runs)} of {int(marked.notnull().sum())} runs {words} ({named})")
     return lines
@@ -50,7 +52,9 @@ def announce(module: Any, config: Any, output: str | None) -> None:
     finished = 0
     if (folder / "study.json").is_file():
         if read_header(folder).get("identity") != identity:
-            raise StoreError(f"the output folder must hold this study; {folder} holds another. Choose another --output.")
+            raise StoreError(
+                f"the output folder must hold this study; {folder} holds another. Choose another --output."
+            )
         finished = sum(run in points for run in open_result(folder)._finished)
     expected = runner.estimate(plan, len(points) - finished)
     console = _console()
@@ -72,8 +76,11 @@ def show(folder: Path) -> None:
         console.print(f"  {key} = {value}", highlight=False, markup=False)
     console.print(f"{len(result._finished)} of {len(header['runs'])} runs stored; axes:")
     for axis, values in result.axes.items():
-        console.print(f"  {axis}: {', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}",
-                      highlight=False, markup=False)
+        console.print(
+            f"  {axis}: {', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}",
+            highlight=False,
+            markup=False,
+        )
     console.print("variables: " + ", ".join(result.variables), highlight=False, markup=False)
     for line in notable(result):
         console.print(line, markup=False)
@@ -81,8 +88,12 @@ def show(folder: Path) -> None:
         versions = " ".join(f"{k} {v}" for k, v in session.get("versions", {}).items())
         did = f"{session['runs']} runs in {session['seconds']:.0f} s" if "runs" in session else "interrupted"
         where = f"{session.get('cores')} cores, {session.get('device')}, {session.get('mapping', 'points')}"
-        console.print(f"session {session.get('started')}: {did}, {where}; commit {session.get('commit', 'unknown')[:13]}; "
-                      f"{versions}", highlight=False, markup=False)
+        console.print(
+            f"session {session.get('started')}: {did}, {where}; commit {session.get('commit', 'unknown')[:13]}; "
+            f"{versions}",
+            highlight=False,
+            markup=False,
+        )
     stored = folder / "claims.csv"
     if stored.is_file():
         console.print(stored.read_text(), highlight=False, markup=False, soft_wrap=True)
@@ -122,8 +133,13 @@ def _print_claims(console, claims):
     table.add_column("n", justify="right")
     table.add_column("verdict", no_wrap=True)
     for c in claims:
-        table.add_row(c.statement, c.source, *(f"{x:.4g}" for x in (c.predicted, c.measured, c.error)), str(c.n),
-                      f"[{_COLOURS[c.verdict]}]{c.verdict}[/]")
+        table.add_row(
+            c.statement,
+            c.source,
+            *(f"{x:.4g}" for x in (c.predicted, c.measured, c.error)),
+            str(c.n),
+            f"[{_COLOURS[c.verdict]}]{c.verdict}[/]",
+        )
     console.print(table)
 
 

@@ -1,4 +1,4 @@
-"""A stored result by name: labelled arrays over optimizer, learning rate, replicate and step; tables; nothing is run."""
+"""A stored result by name: labelled arrays over optimizer, rate, replicate and step; tables. Nothing is run."""
 
 import contextlib
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Result:
     path: Path
     header: dict
     selection: Mapping[str, Any] = field(default_factory=dict)
-    _read_before: dict[str, Any] = field(default_factory=dict, repr=False)     # shared by all narrowed results
+    _read_before: dict[str, Any] = field(default_factory=dict, repr=False)  # shared by all narrowed results
 
     @property
     def config(self) -> dict:
@@ -45,7 +45,10 @@ class Result:
 
     def _find_axes(self):
         columns = {axis: [run[axis] for run in self._finished] for axis in self.header["axes"]}
-        return {a: sorted(set(c)) if not any(isinstance(v, str) for v in c) else list(dict.fromkeys(c)) for a, c in columns.items()}
+        return {
+            a: sorted(set(c)) if not any(isinstance(v, str) for v in c) else list(dict.fromkeys(c))
+            for a, c in columns.items()
+        }
 
     @property
     def matrices(self) -> list[str]:
@@ -90,7 +93,9 @@ class Result:
             import difflib
 
             near = difflib.get_close_matches(name, self.variables, n=3)
-            raise KeyError(f"a variable must be one of the stored ones; got {name!r}. Nearest: {', '.join(near) or 'none'}.")
+            raise KeyError(
+                f"a variable must be one of the stored ones; got {name!r}. Nearest: {', '.join(near) or 'none'}."
+            )
         matrix = matrix if matrix is not None else self.selection.get(MATRIX)
         group = self._group_of(name, matrix)
         data = self._unstacked(f"{group}/{name}")
@@ -104,7 +109,8 @@ class Result:
     def at(self, **selection) -> "Result":
         """Narrowed to given values: at(optimizer="adam", learning_rate=1.0, step=[0, 10], matrix="W").
 
-        A scalar drops its dimension, a list keeps it; a later choice of the same name replaces an earlier. Raises ValueError for a name that isn't a dimension or a value that isn't stored.
+        A scalar drops its dimension, a list keeps it; a later choice of the same name replaces an earlier. Raises
+        ValueError for a name that isn't a dimension or a value that isn't stored.
         """
         known = {**self._all_axes, "step": self._all_steps, MATRIX: self.matrices}
         for name, wanted in selection.items():
@@ -130,7 +136,7 @@ class Result:
             columns = {}
             for name in self.variables:
                 if len(self._groups(name, matrix)) != 1:
-                    continue        # this matrix' shape doesn't have the variable
+                    continue  # this matrix' shape doesn't have the variable
                 data = self.get(name, matrix)
                 if set(data.dims) <= {*self.header["axes"], "step"}:
                     columns[name] = data
@@ -149,7 +155,11 @@ class Result:
     def caption(self) -> str:
         """One line for a figure: sizes, rates and replicates of what is stored."""
         letters = {"samples": "n", "inputs": "d", "width": "h"}
-        parts = [f"{letters[k]} = {', '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in self.config.items() if k in letters]
+        parts = [
+            f"{letters[k]} = {', '.join(map(str, v)) if isinstance(v, list) else v}"
+            for k, v in self.config.items()
+            if k in letters
+        ]
         axes = self.axes
         if "replicate" in axes:
             count = len(axes["replicate"])
@@ -173,8 +183,10 @@ class Result:
         try:
             return zarr.open_group(store=str(self.path / "data.zarr"), mode="r")
         except (OSError, ValueError, KeyError) as error:
-            raise StoreError(f"a result must hold data.zarr; {self.path} has none that opens ({error}). "
-                             "Run the study again with --force.") from error
+            raise StoreError(
+                f"a result must hold data.zarr; {self.path} has none that opens ({error}). "
+                "Run the study again with --force."
+            ) from error
 
     @property
     def _finished(self) -> list[dict]:
@@ -193,14 +205,18 @@ class Result:
         try:
             yield
         except Exception as error:
-            raise StoreError(f"every stored array must be readable; {path} of {self.path} isn't "
-                             f"({type(error).__name__}). Run the study again with --force.") from error
+            raise StoreError(
+                f"every stored array must be readable; {path} of {self.path} isn't "
+                f"({type(error).__name__}). Run the study again with --force."
+            ) from error
 
     def _group_of(self, name, matrix):
         groups = self._groups(name, matrix)
         if len(groups) != 1:
-            raise StoreError(f"{name} must be asked for one matrix; it is stored for {', '.join(self.matrices)}. "
-                             'Use result.get(name, matrix="...").')
+            raise StoreError(
+                f"{name} must be asked for one matrix; it is stored for {', '.join(self.matrices)}. "
+                'Use result.get(name, matrix="...").'
+            )
         return groups[0]
 
     def _groups(self, name, matrix):
@@ -213,11 +229,14 @@ class Result:
     def _read_unstacked(self, path):
         with self._readable(path):
             array = self._root[path]
-            dims = list(array.metadata.dimension_names)[1:]        # type: ignore[union-attr]
-            flat = np.asarray(array[...])                          # type: ignore[index]
+            dims = list(array.metadata.dimension_names)[1:]  # type: ignore[union-attr]
+            flat = np.asarray(array[...])  # type: ignore[index]
         axes = self._all_axes
-        full = np.full([*[len(v) for v in axes.values()], *flat.shape[1:]], np.nan,
-                       flat.dtype if flat.dtype.kind == "f" else np.float64)
+        full = np.full(
+            [*[len(v) for v in axes.values()], *flat.shape[1:]],
+            np.nan,
+            flat.dtype if flat.dtype.kind == "f" else np.float64,
+        )
         for run, done, row in zip(self.header["runs"], self._done, flat, strict=False):
             if done:
                 full[tuple(values.index(run[axis]) for axis, values in axes.items())] = row
@@ -227,7 +246,7 @@ class Result:
 
 
 def open_result(path: Path | str) -> Result:
-    """The result in a folder (the path that `run` prints), read-only; StoreError where there is none or it is damaged."""
+    """The result in a folder (as `run` prints it), read-only; StoreError where there is none or it is damaged."""
     path = Path(path)
     header = read_header(path)
     result = Result(path, header)
@@ -251,7 +270,11 @@ def _listed(wanted):
 
 def _position(values, wanted, name) -> int:
     for i, value in enumerate(values):
-        if value == wanted or (isinstance(value, float) and isinstance(wanted, int | float) and np.isclose(value, wanted, rtol=1e-6, atol=0)):
+        if value == wanted or (
+            isinstance(value, float)
+            and isinstance(wanted, int | float)
+            and np.isclose(value, wanted, rtol=1e-6, atol=0)
+        ):
             return i
     raise ValueError(f"{name} must be one of {', '.join(map(str, values))}; got {wanted!r}.")
 

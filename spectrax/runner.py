@@ -1,5 +1,6 @@
 """From an experiment and a configuration to a stored result with claims and figures."""
 
+import re
 import time
 import warnings
 from pathlib import Path
@@ -38,8 +39,14 @@ def run_experiment(
     plan = plan_of(module, config)
     identity = experiment.identity(module, config, plan)
     folder = Path(output) if output is not None else experiment.folder_of(root, identity)
-    header = {"identity": identity, "experiment": identity["experiment"], "config": experiment.as_json(config),
-              "axes": list(plan.axes), "coords": plan.coords(), "paper": getattr(module, "PAPER", "")}
+    header = {
+        "identity": identity,
+        "experiment": identity["experiment"],
+        "config": experiment.as_json(config),
+        "axes": list(plan.axes),
+        "coords": plan.coords(),
+        "paper": getattr(module, "PAPER", ""),
+    }
     sweep.check(plan)
     with Store.open(folder, header, force=force) as store:
         store.note(config=header["config"])
@@ -58,7 +65,12 @@ def evaluate(module: ModuleType, result: Result) -> list[claims_module.Claim]:
 
 
 def draw(
-    module: ModuleType, result: Result, *, names: list[str] | None = None, width: float = 7.0, output: Path | str | None = None
+    module: ModuleType,
+    result: Result,
+    *,
+    names: list[str] | None = None,
+    width: float = 7.0,
+    output: Path | str | None = None,
 ) -> list[Path]:
     """Draws the experiment's figures (all, or those named) from the stored result; paths of PNG and PDF files.
 
@@ -74,11 +86,9 @@ def draw(
     folder = Path(output) if output is not None else result.path / "figures"
     paths = []
     for name in names or known:
-        axes = figures.canvas(width=width, caption=result.caption())
-        known[name](result, axes)
-        stem = name if width >= 7.0 else f"{name}_{width:g}in"
-        paths += figures.save(axes.figure, folder / stem)
-    return [Path(p) for p in paths]
+        figure = figures.draw(known[name], result, width=width)
+        paths += figures.save(figure, folder / "_".join([name, *_variant(result, width)]))
+    return paths
 
 
 def estimate(plan: Study | Grid, missing: int) -> dict[str, float]:
@@ -118,6 +128,15 @@ def estimate(plan: Study | Grid, missing: int) -> dict[str, float]:
     return {"seconds": seconds, "memory": memory}
 
 
+def _variant(result, width):
+    """What tells a narrowed or narrow figure's file from the full one: it must not replace it."""
+    for axis, chosen in result.selection.items():
+        values = chosen if isinstance(chosen, list) else [chosen]
+        yield re.sub(r"[^\w.+-]", "-", "-".join(map(str, [axis, *values])))
+    if width != 7.0:
+        yield f"{width:g}in"
+
+
 def _calibrate():
     """(float32 products per second in jax, float64 in NumPy on all cores), flop/s."""
     import jax.numpy as jnp
@@ -126,11 +145,11 @@ def _calibrate():
     a = jnp.ones((1200, 1200))
     (a @ a).block_until_ready()
     b = np.ones((800, 800))
-    b @ b
+    np.dot(b, b)
     begun = time.perf_counter()
     for _ in range(3):
         (a @ a).block_until_ready()
     middle = time.perf_counter()
     for _ in range(3):
-        b @ b
+        np.dot(b, b)
     return 3 * 2 * 1200.0**3 / (middle - begun), 3 * 2 * 800.0**3 / (time.perf_counter() - middle)

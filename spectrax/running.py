@@ -5,6 +5,7 @@ import itertools
 import time
 import warnings
 from collections import defaultdict
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,8 +39,13 @@ def train_all(study: Study, points, store: Store, *, progress=None, workers=None
                     trainer.replicate(replicate, list(group), pool, recorder, shown)
         finally:
             recorder.close()
-    return {"runs": len(points), "seconds": time.perf_counter() - begun, "training_seconds": trainer.seconds,
-            "workers": used, "mapping": trainer.mapping}
+    return {
+        "runs": len(points),
+        "seconds": time.perf_counter() - begun,
+        "training_seconds": trainer.seconds,
+        "workers": used,
+        "mapping": trainer.mapping,
+    }
 
 
 class _Trainer:
@@ -49,8 +55,11 @@ class _Trainer:
         self.study, self.store = study, store
         self.devices = tuple(jax.devices()) if jax.device_count() > 1 and study.batching == 1 else ()
         self.side_by_side = len(self.devices) or study.batching
-        self.mapping = f"shard_map over {len(self.devices)} devices" if self.devices else (
-            f"vmap of {study.batching}" if study.batching > 1 else "separate runs")
+        self.mapping = (
+            f"shard_map over {len(self.devices)} devices"
+            if self.devices
+            else (f"vmap of {study.batching}" if study.batching > 1 else "separate runs")
+        )
         self.programs: dict[str, training.Program] = {}
         self.network: Network | None = None
         self.seconds = 0.0
@@ -72,8 +81,14 @@ class _Trainer:
         shared = None
         for name, runs in by_optimizer.items():
             program = self._program(name)
-            first = training.start(params, rest, program=program, samples=data.train.x.shape[0], trace=self.trace + 1,
-                                   key=keys.stream(study.seed, "shuffle", replicate))
+            first = training.start(
+                params,
+                rest,
+                program=program,
+                samples=data.train.x.shape[0],
+                trace=self.trace + 1,
+                key=keys.stream(study.seed, "shuffle", replicate),
+            )
             if shared is None:
                 shared = _Start(Moment(_light(first), data, program, seen, leading=study.leading), study, pool)
             for chunk in _chunks(runs, self.side_by_side):
@@ -84,7 +99,7 @@ class _Trainer:
         records = [RunRecord(p, self.study, seen) for p in points]
         if self.study.steps[0] != 0:
             for record in records:
-                record.reuse(0, shared.future)      # what is measured once, at a step 0 that isn't captured otherwise
+                record.reuse(0, shared.future)  # what is measured once, at a step 0 that isn't captured otherwise
         states = self._spread(first, len(points))
         at = 0
         for step in self.study.steps:
@@ -100,6 +115,8 @@ class _Trainer:
                     shown.advance(1)
             states = following
             recorder.poll()
+            if all(record.diverged for record in records):
+                break
         for i, record in enumerate(records):
             record.end(self._pick(states, i))
             recorder.add(record)
@@ -112,7 +129,12 @@ class _Trainer:
         if step == 0:
             record.reuse(step, shared.future)
             if shared.moment.step == 0 and follows:
-                record.submit(pool, step, shared.moment.followed_by(moment.after), [c for c in self.study.captures if c.uses_update])
+                record.submit(
+                    pool,
+                    step,
+                    shared.moment.followed_by(moment.after),
+                    [c for c in self.study.captures if c.uses_update],
+                )
             return
         wanted = [c for c in self.study.captures if not c.once and (follows or not c.uses_update)]
         record.submit(pool, step, moment, wanted)
@@ -123,8 +145,15 @@ class _Trainer:
             states = training.advance(states, rates[0], data.train, count, program=program)
         else:
             padded = rates + [rates[-1]] * (self.side_by_side - len(rates))
-            states = training.advance_many(states, padded, data.train, count, program=program, devices=self.devices,
-                                           vectorised=self.study.batching > 1)
+            states = training.advance_many(
+                states,
+                padded,
+                data.train,
+                count,
+                program=program,
+                devices=self.devices,
+                vectorised=self.study.batching > 1,
+            )
         jax.block_until_ready(states)
         self.seconds += time.perf_counter() - begun
         return states
@@ -153,7 +182,10 @@ class _Trainer:
         if self.store.header.get("matrices") != groups:
             self.store.note(matrices=dict(groups))
         if not seen:
-            warnings.warn("the model has no trained matrix with both sides above 1: only network captures are taken.", stacklevel=2)
+            warnings.warn(
+                "the model has no trained matrix with both sides above 1: only network captures are taken.",
+                stacklevel=2,
+            )
 
 
 class _Start:
@@ -170,10 +202,10 @@ class _Start:
 _finite = jax.jit(training.is_finite)
 
 
-def _light(state):
+def _light(state) -> Any:
     """Without optimizer state: a moment waits in a queue, and Adam's moments would triple its memory."""
     return None if state is None else state._replace(opt_state=())
 
 
 def _chunks(items, size):
-    return [items[i:i + size] for i in range(0, len(items), size)]
+    return [items[i : i + size] for i in range(0, len(items), size)]

@@ -1,5 +1,6 @@
 """Which steps are captured."""
 
+import itertools
 import math
 from numbers import Real
 
@@ -25,9 +26,12 @@ def check(steps) -> tuple[int, ...]:
         raise ValueError("steps must name at least one step; got none. Use schedule.at(0, 1, 10).")
     for step in given:
         # int() would answer NaN, infinity and text with errors of its own
-        if isinstance(step, bool) or not isinstance(step, Real) or not math.isfinite(step) or step != int(step) or step < 0:
+        number = float(step) if isinstance(step, Real) and not isinstance(step, bool) else math.nan
+        if not (number.is_integer() and number >= 0):
             raise ValueError(f"steps must be integers from 0 on; got {step!r}.")
-    for before, after in zip(given, given[1:], strict=False):
+    for before, after in itertools.pairwise(given):
         if not after > before:
-            raise ValueError(f"steps must increase strictly; got {after} after {before}. Sort them or use schedule.at(...)")
+            raise ValueError(
+                f"steps must increase strictly; got {after} after {before}. Sort them or use schedule.at(...)"
+            )
     return tuple(int(step) for step in given)

@@ -131,7 +131,7 @@ def decompose(matrix: np.ndarray, leading: int = 5) -> Decomposition:
 
 
 def as_out_in(matrix: Any, layout: str = "out_in") -> np.ndarray:
-    """The matrix as a NumPy array of shape (outputs, inputs); raises ValueError for a layout or shape without meaning."""
+    """The matrix as a NumPy array of shape (outputs, inputs); ValueError for another layout or number of dimensions."""
     if layout not in ("out_in", "in_out"):
         raise ValueError(f"layout must be 'out_in' or 'in_out' (flax kernels); got {layout!r}.")
     array = matrix.detach().cpu().numpy() if hasattr(matrix, "detach") else np.asarray(matrix)

@@ -20,7 +20,7 @@ import numpy as np
 import zarr
 
 FORMAT = 1
-Values = Mapping[str, Mapping[str, tuple[Sequence[str], Any]]]   # group -> variable -> (dims without run, array)
+Values = Mapping[str, Mapping[str, tuple[Sequence[str], Any]]]  # group -> variable -> (dims without run, array)
 
 
 class StoreError(ValueError):
@@ -104,8 +104,14 @@ class Store:
         if path not in self._root:
             kind = np.float64 if data.dtype.kind == "b" else data.dtype
             return self._root.create_array(
-                path, shape=(rows, *data.shape), chunks=(1, *[max(1, s) for s in data.shape]), dtype=kind,
-                dimension_names=("run", *dims), fill_value=np.nan if np.dtype(kind).kind == "f" else 0, compressors=None)
+                path,
+                shape=(rows, *data.shape),
+                chunks=(1, *[max(1, s) for s in data.shape]),
+                dtype=kind,
+                dimension_names=("run", *dims),
+                fill_value=np.nan if np.dtype(kind).kind == "f" else 0,
+                compressors=None,
+            )
         array = self._array(path)
         if array.shape[0] < rows:
             array.resize((rows, *array.shape[1:]))
@@ -133,8 +139,10 @@ def read_header(folder: Path | str) -> dict:
             raise TypeError("experiment must be a name, sessions a list")
         runs_are_keys = all(isinstance(run, dict) and set(run) == set(header["axes"]) for run in header["runs"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"study.json must be the JSON that a study wrote; {path} is damaged ({_first_line(error)}). "
-                         "Restore it, or use --force to start afresh.") from error
+        raise StoreError(
+            f"study.json must be the JSON that a study wrote; {path} is damaged ({_first_line(error)}). "
+            "Restore it, or use --force to start afresh."
+        ) from error
     if known != FORMAT:
         raise StoreError(f"study.json must have format {FORMAT}; {path} has {known!r}. Use the spectrax that wrote it.")
     if not runs_are_keys:
@@ -151,8 +159,10 @@ def _prepared(folder, header, force):
         ours = {".lock", "data.zarr", "claims.csv", "figures"} if damaged else {".lock"}
         strangers = sorted(p.name for p in folder.iterdir() if p.name not in ours and not p.name.endswith(".tmp"))
         if strangers:
-            raise StoreError(f"the output folder must be empty or hold this study; {folder} holds {strangers[0]!r}. "
-                             "Choose another --output.")
+            raise StoreError(
+                f"the output folder must be empty or hold this study; {folder} holds {strangers[0]!r}. "
+                "Choose another --output."
+            )
     if force:
         (folder / "claims.csv").unlink(missing_ok=True)
         for path in (folder / "data.zarr", folder / "figures"):
@@ -162,8 +172,10 @@ def _prepared(folder, header, force):
         return header
     old = read_header(folder)
     if old.get("identity") != header["identity"]:
-        raise StoreError(f"the output folder must hold this study; {folder} holds {old.get('experiment')!r} with another "
-                         "configuration. Choose another --output, or --force to replace it.")
+        raise StoreError(
+            f"the output folder must hold this study; {folder} holds {old.get('experiment')!r} with another "
+            "configuration. Choose another --output, or --force to replace it."
+        )
     return {**old, **header, "runs": old["runs"], "sessions": old["sessions"]}
 
 
@@ -172,7 +184,9 @@ def _locked(folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
         handle = (folder / ".lock").open("a")
     except OSError as error:
-        raise StoreError(f"the output folder must be writable; {folder}: {error.strerror}. Choose another --output.") from error
+        raise StoreError(
+            f"the output folder must be writable; {folder}: {error.strerror}. Choose another --output."
+        ) from error
     with contextlib.suppress(ImportError):
         import fcntl
 
@@ -180,14 +194,18 @@ def _locked(folder: Path):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             handle.close()
-            raise StoreError(f"one process at a time may write a store; another holds {folder}. Wait for it, or choose "
-                             "another --output.") from error
+            raise StoreError(
+                f"one process at a time may write a store; another holds {folder}. Wait for it, or choose "
+                "another --output."
+            ) from error
     return handle
 
 
 def _damaged(folder, error) -> StoreError:
-    return StoreError(f"a store must be readable to be continued; {folder} is damaged "
-                      f"({type(error).__name__}: {_first_line(error)}). Use --force to start it afresh.")
+    return StoreError(
+        f"a store must be readable to be continued; {folder} is damaged "
+        f"({type(error).__name__}: {_first_line(error)}). Use --force to start it afresh."
+    )
 
 
 def _first_line(error) -> str:

@@ -1,9 +1,8 @@
-"""Runs what was declared: `sweep.Study` of training runs, `sweep.Grid` of anything else; `sweep(model, ...)` in one call."""
+"""Runs what was declared: a `Study` of training runs or a `Grid` of anything else; `sweep(model, ...)` in one call."""
 
-import datetime
-import re
 import dataclasses
 import datetime
+import re
 import sys
 import types
 import warnings
@@ -11,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spectrax import environment
 from spectrax import environment
 from spectrax.captures.moment import Capture
 from spectrax.result import Result, open_result
@@ -39,7 +37,7 @@ def run(plan: Study | Grid, store: Store, *, progress: Callable | None = None, w
     changed = environment.differences(earlier[-1], here) if earlier else []
     if changed:
         warnings.warn(f"the stored runs were made elsewhere: {'; '.join(changed)}. Bits may differ.", stacklevel=2)
-    store.note(sessions=[*earlier, here])       # before the runs: a killed session leaves its trace, too
+    store.note(sessions=[*earlier, here])  # before the runs: a killed session leaves its trace, too
     session = _execute(plan, missing, store, progress=progress, workers=workers, finished=len(points) - len(missing))
     store.note(sessions=[*earlier, {**here, **session}])
     return session
@@ -71,10 +69,18 @@ def sweep(
     captures: None takes spectra, vectors, outliers, tails and updates of every matrix. options: as in Study. Running
     it again resumes; more rates or replicates extend. Errors as in Study and Store.
     """
-    plan = Study(task, model, optimizers, learning_rates, tuple(steps), captures or default_captures(), replicates, **options)
-    named = re.sub(r" at 0x[0-9a-f]+", "", repr(task))       # functions print an address that changes with the process
+    plan = Study(
+        task, model, optimizers, learning_rates, tuple(steps), captures or default_captures(), replicates, **options
+    )
+    named = re.sub(r" at 0x[0-9a-f]+", "", repr(task))  # functions print an address that changes with the process
     identity = {"study": plan.signature(), "task": named, "model": getattr(model, "__qualname__", type(model).__name__)}
-    header = {"identity": identity, "experiment": "sweep", "axes": list(plan.axes), "coords": plan.coords(), "config": {}}
+    header = {
+        "identity": identity,
+        "experiment": "sweep",
+        "axes": list(plan.axes),
+        "coords": plan.coords(),
+        "config": {},
+    }
     check(plan)
     with Store.open(out, header) as store:
         run(plan, store)
@@ -90,10 +96,12 @@ def default_captures() -> list[Capture]:
 
 def _execute(plan, missing, store, **options):
     if isinstance(plan, Grid):
-        from spectrax.gridding import measure_all as execute
-    else:
-        from spectrax.running import train_all as execute
-    return execute(plan, missing, store, **options)
+        from spectrax.gridding import measure_all
+
+        return measure_all(plan, missing, store, **options)
+    from spectrax.running import train_all
+
+    return train_all(plan, missing, store, **options)
 
 
 def _note_optimizers(store, optimizers):
@@ -101,8 +109,10 @@ def _note_optimizers(store, optimizers):
     known, given = store.header.get("optimizers", {}), {name: _described(o) for name, o in optimizers.items()}
     for name, description in given.items():
         if known.get(name, description) != description:
-            raise StoreError(f"an optimizer's name must keep its meaning in a store; {name!r} is stored as {known[name]}, "
-                             f"got {description}. Use another name or another folder.")
+            raise StoreError(
+                f"an optimizer's name must keep its meaning in a store; {name!r} is stored as {known[name]}, "
+                f"got {description}. Use another name or another folder."
+            )
     store.note(optimizers={**known, **given})
 
 

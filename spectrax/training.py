@@ -38,7 +38,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Program:
-    """What is compiled: network, optimizer factory and loss; `project` maps the weights after each step (a mask, a norm).
+    """What is compiled: network, optimizer factory, loss; `project` maps the weights after each step (a mask, a norm).
 
     Hashable by its parts. The optimizer is any `learning_rate -> optax.GradientTransformation`; its attribute `batch`,
     where it has one, asks for minibatches.
@@ -82,9 +82,12 @@ def advance_many(states: State, learning_rates, batch: Batch, steps, *, program:
     """
     rates = jnp.asarray(learning_rates, jnp.float32)
     if devices and rates.size % len(devices):
-        raise ValueError(f"runs must fill the devices; got {rates.size} runs on {len(devices)} devices. Pad the last chunk.")
-    return _advance_many(states, rates, batch, jnp.int32(steps), program=program, devices=tuple(devices),
-                         vectorised=vectorised)
+        raise ValueError(
+            f"runs must fill the devices; got {rates.size} runs on {len(devices)} devices. Pad the last chunk."
+        )
+    return _advance_many(
+        states, rates, batch, jnp.int32(steps), program=program, devices=tuple(devices), vectorised=vectorised
+    )
 
 
 def one_step(state: State, learning_rate, batch: Batch, *, program: Program) -> State:
@@ -112,7 +115,7 @@ def is_finite(state: State) -> jax.Array:
 
 
 def check_rates(rates) -> tuple[float, ...]:
-    """The learning rates as floats; ValueError unless each is positive, finite, distinct and representable in float32."""
+    """The learning rates as floats; ValueError unless each is positive, finite, distinct and a normal float32."""
     given = tuple(float(rate) for rate in rates)
     if not given:
         raise ValueError("learning rates must name at least one rate; got none.")
@@ -150,7 +153,8 @@ def _advance_many(states, rates, batch, steps, *, program, devices, vectorised):
     split, whole = jax.sharding.PartitionSpec("runs"), jax.sharding.PartitionSpec()
     # the loops' trip count is the same on every device, but the type system can't know that the carry varies
     return jax.shard_map(runs, mesh=mesh, in_specs=(split, split, whole, whole), out_specs=split, check_vma=False)(
-        states, rates, batch, steps)
+        states, rates, batch, steps
+    )
 
 
 def _minibatch(state, batch, size):
@@ -160,6 +164,8 @@ def _minibatch(state, batch, size):
     per_epoch = samples // size
     position = state.step % per_epoch
     key = jax.random.fold_in(state.key, state.step // per_epoch)
-    order = jax.lax.cond(position == 0, lambda: jax.random.permutation(key, samples).astype(jnp.int32), lambda: state.order)
+    order = jax.lax.cond(
+        position == 0, lambda: jax.random.permutation(key, samples).astype(jnp.int32), lambda: state.order
+    )
     picked = jax.lax.dynamic_slice(order, (position * size,), (size,))
     return jax.tree.map(lambda a: a[picked], batch), order

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+
 import theory
 from experiments.few_steps import _reference_table
 from spectrax import captures, claim, figures, models, optimizers, sweep
@@ -10,28 +11,28 @@ from spectrax.spectrum import Spectrum
 from spectrax.tasks import SingleIndex
 
 PAPER = "2406.04657"
-OURS = "two_layer"                # the model that the one-step theory describes
+OURS = "two_layer"  # the model that the one-step theory describes
 
 
 @dataclass(frozen=True)
 class Config:
-    samples: int = 2000           # n
-    inputs: int = 1000            # d
-    width: int = 1500             # h
-    learning_rates: tuple[float, ...] = (1e-3, 1e-2, .1, 1, 10, 100, 1000, 2000, 3000)
-    optimizers: tuple[str, ...] = ("gd", "adam")       # gd, sgd, adam or module:attribute
+    samples: int = 2000  # n
+    inputs: int = 1000  # d
+    width: int = 1500  # h
+    learning_rates: tuple[float, ...] = (1e-3, 1e-2, 0.1, 1, 10, 100, 1000, 2000, 3000)
+    optimizers: tuple[str, ...] = ("gd", "adam")  # gd, sgd, adam or module:attribute
     replicates: int = 3
-    steps: tuple[int, ...] = (0, 1, 2, 5, 10)          # captured
-    noise_std: float = 0.3        # of the labels
+    steps: tuple[int, ...] = (0, 1, 2, 5, 10)  # captured
+    noise_std: float = 0.3  # of the labels
     regularisation: float = 0.01  # of the ridge readout
-    conventions: tuple[str, ...] = ("paper",)          # features; "authors": scaled by 1/sqrt(d) once more
-    batch: int = 100              # of sgd
-    model: str = OURS             # or module:attribute, called as f(inputs, width, rngs=...)
+    conventions: tuple[str, ...] = ("paper",)  # features; "authors": scaled by 1/sqrt(d) once more
+    batch: int = 100  # of sgd
+    model: str = OURS  # or module:attribute, called as f(inputs, width, rngs=...)
     seed: int = 0
-    batching: int = 1             # runs trained side by side; 1: bitwise equal to single runs
+    batching: int = 1  # runs trained side by side; 1: bitwise equal to single runs
 
 
-SMOKE = Config(samples=80, inputs=40, width=60, learning_rates=(.1, 1, 100), replicates=2, steps=(0, 1, 2), batch=20)
+SMOKE = Config(samples=80, inputs=40, width=60, learning_rates=(0.1, 1, 100), replicates=2, steps=(0, 1, 2), batch=20)
 
 
 def plan(c: Config) -> sweep.Study:
@@ -39,11 +40,26 @@ def plan(c: Config) -> sweep.Study:
     return sweep.Study(
         task=SingleIndex(c.samples, c.inputs, noise_std=c.noise_std),
         model=lambda rngs: model(c.inputs, c.width, rngs=rngs),
-        optimizers={name: optimizers.SGD(batch=c.batch) if name == "sgd" else optimizers.named(name) for name in c.optimizers},
-        learning_rates=c.learning_rates, steps=c.steps, replicates=c.replicates, seed=c.seed, batching=c.batching,
-        captures=[captures.spectrum(), captures.leading_vectors(), captures.overlaps(), captures.outliers(initial_variance=1.0),
-                  captures.tails(authors="authors" in c.conventions), captures.update(), captures.losses(), captures.stability(),
-                  captures.readout(c.regularisation, c.conventions)])
+        optimizers={
+            name: optimizers.SGD(batch=c.batch) if name == "sgd" else optimizers.named(name) for name in c.optimizers
+        },
+        learning_rates=c.learning_rates,
+        steps=c.steps,
+        replicates=c.replicates,
+        seed=c.seed,
+        batching=c.batching,
+        captures=[
+            captures.spectrum(),
+            captures.leading_vectors(),
+            captures.overlaps(),
+            captures.outliers(initial_variance=1.0),
+            captures.tails(authors="authors" in c.conventions),
+            captures.update(),
+            captures.losses(),
+            captures.stability(),
+            captures.readout(c.regularisation, c.conventions),
+        ],
+    )
 
 
 def one_step(r, optimizer, rates):
@@ -62,26 +78,47 @@ def first_matrix(r):
 
 def claims(r):
     r = first_matrix(r)
-    start, edge = r.first(), (r.config["width"] ** .5 + r.config["inputs"] ** .5) ** 2
+    start, edge = r.first(), (r.config["width"] ** 0.5 + r.config["inputs"] ** 0.5) ** 2
     pick = {"optimizer": r.axes["optimizer"][0], "learning_rate": r.axes["learning_rate"][0]}
     yield claim.absent("no outlier at initialisation", "Marchenko-Pastur", start.at(**pick)["outliers"])
     for optimizer in described(r):
         for rate in r.axes["learning_rate"]:
             at, says = r.at(optimizer=optimizer, learning_rate=rate, step=1), one_step(r, optimizer, rate)
             if says.detached:
-                yield claim.equals(f"{optimizer} {rate:g}, step 1: largest singular value", "few_steps 1",
-                                   at["eigenvalues"].isel(rank=-1) ** .5, says.location, relative=.05)
-                yield claim.equals(f"{optimizer} {rate:g}, step 1: one true outlier", "few_steps 2", at["outliers"], 1.0, tolerance=.5)
-            elif rate < .8 * says.critical_rate:
-                yield claim.absent(f"{optimizer} {rate:g}, step 1: no outlier below the critical rate", "few_steps 1", at["outliers"])
+                yield claim.equals(
+                    f"{optimizer} {rate:g}, step 1: largest singular value",
+                    "few_steps 1",
+                    at["eigenvalues"].isel(rank=-1) ** 0.5,
+                    says.location,
+                    relative=0.05,
+                )
+                yield claim.equals(
+                    f"{optimizer} {rate:g}, step 1: one true outlier", "few_steps 2", at["outliers"], 1.0, tolerance=0.5
+                )
+            elif rate < 0.8 * says.critical_rate:
+                yield claim.absent(
+                    f"{optimizer} {rate:g}, step 1: no outlier below the critical rate", "few_steps 1", at["outliers"]
+                )
     if {"gd", "adam"} <= set(described(r)) and 1.0 in r.axes["learning_rate"] and 10 in r.steps:
         end = r.at(step=10, learning_rate=1.0)
         adam, init = end.at(optimizer="adam"), start.at(optimizer="adam", learning_rate=1.0)
-        yield claim.equivalent("gd 1, step 10: the largest eigenvalue stays at the edge", "2406.04657",
-                               end.at(optimizer="gd")["eigenvalues"].isel(rank=-1), edge, margin=.02 * edge)
-        yield claim.differs("adam 1, step 10: the tail is heavier than at the start", "2406.04657", adam["hill"], init["hill"], sign=-1)
-        yield claim.differs("adam 1, step 10: the ridge test loss is higher than at the start", "ours", adam["test_loss"],
-                            init["test_loss"], sign=+1)
+        yield claim.equivalent(
+            "gd 1, step 10: the largest eigenvalue stays at the edge",
+            "2406.04657",
+            end.at(optimizer="gd")["eigenvalues"].isel(rank=-1),
+            edge,
+            margin=0.02 * edge,
+        )
+        yield claim.differs(
+            "adam 1, step 10: the tail is heavier than at the start", "2406.04657", adam["hill"], init["hill"], sign=-1
+        )
+        yield claim.differs(
+            "adam 1, step 10: the ridge test loss is higher than at the start",
+            "ours",
+            adam["test_loss"],
+            init["test_loss"],
+            sign=+1,
+        )
     if r.config["model"] == OURS:
         yield from _reference_table.comparison(r)
 
@@ -96,7 +133,7 @@ def overview(r, axes):
 
 
 def spectra(r, axes):
-    rates = [x for x in (.1, 1.0, 1000.0, 2000.0) if x in r.axes["learning_rate"]] or r.axes["learning_rate"][-2:]
+    rates = [x for x in (0.1, 1.0, 1000.0, 2000.0) if x in r.axes["learning_rate"]] or r.axes["learning_rate"][-2:]
     chosen = [("gd", x) for x in rates if x > 100] + [("adam", x) for x in rates if x <= 100]
     chosen = [(o, x) for o, x in chosen if o in r.axes["optimizer"]] or [(r.axes["optimizer"][0], rates[-1])]
     step = 1 if 1 in r.steps else r.steps[-1]
@@ -107,14 +144,19 @@ def spectra(r, axes):
 def draw_spectrum(ax, r, optimizer, rate, step):
     """One replicate's spectrum with the law of the initial weights, its outliers and the predicted one."""
     at = r.at(optimizer=optimizer, learning_rate=rate, step=step)
-    shape = tuple(map(int, next(g for g, names in r.header["matrices"].items() if r.matrices[0] in names).split("x")))
+    rows, cols = next(group for group, names in r.header["matrices"].items() if r.matrices[0] in names).split("x")
+    shape = int(rows), int(cols)
     values = at["eigenvalues"].isel(replicate=0).values / shape[0]
     variance = 1.0 if r.config["model"] == OURS else float(at.first()["bulk_variance"].isel(replicate=0))
     count = int(np.nan_to_num(at["outliers"].isel(replicate=0)))
     says = one_step(r, optimizer, rate) if optimizer in described(r) and step == 1 else None
-    figures.spectrum(ax, Spectrum(values, shape, scale=shape[0]), law=theory.MarchenkoPastur.of(shape, variance**.5),
-                     outliers=np.sort(values)[::-1][:count],
-                     predicted=[says.location**2 / shape[0]] if says is not None and says.detached else [])
+    figures.spectrum(
+        ax,
+        Spectrum(values, shape, scale=shape[0]),
+        law=theory.MarchenkoPastur.of(shape, variance**0.5),
+        outliers=np.sort(values)[::-1][:count].tolist(),
+        predicted=[says.location**2 / shape[0]] if says is not None and says.detached else [],
+    )
     ax.set(title=f"{optimizer}, $\\eta$ = {rate:g}, step {step}", xlabel=r"eigenvalue of $W^\top W/h$")
 
 
@@ -136,14 +178,18 @@ def draw_phases(ax, r, optimizer):
 
 def against_rate(variable, label, vector=None, paired=False, log="auto"):
     """A figure of one variable against the rate, a line per captured step; paired: minus the replicate's step 0."""
+
     def figure(r, axes):
         for ax, optimizer in zip(np.ravel(axes(1, len(r.axes["optimizer"]))), r.axes["optimizer"], strict=True):
             data = r.at(optimizer=optimizer)[variable]
             data = data if vector is None else data.isel(vector=vector)
             start = data.isel(step=0)
             null = 0.0 if paired else (float(start.min()), float(start.max()))
-            figures.against(ax, (data - start if paired else data).isel(step=slice(1, None)), by="step", null=null, log=log)
+            figures.against(
+                ax, (data - start if paired else data).isel(step=slice(1, None)), by="step", null=null, log=log
+            )
             ax.set(title=optimizer, ylabel=label)
+
     return figure
 
 
@@ -153,10 +199,17 @@ def losses(r, axes):
         ax.set(title=optimizer, xlabel="step", ylabel="training loss")
 
 
-FIGURES = {name: lambda r, axes, draw=draw: draw(first_matrix(r), axes) for name, draw in {
-    "overview": overview, "spectra": spectra, "phases": phases, "losses": losses,
-    "test_loss": against_rate("test_loss", "ridge test loss minus start", paired=True, log="x"),
-    "kta": against_rate("kta", "kernel-target alignment", log="x"),
-    "alignment": against_rate("teacher_overlap", r"$|\langle v_1, \beta\rangle|$", vector=0, log="x"),
-    "hill": against_rate("hill", r"Hill exponent $\alpha$", log="x"), "outliers": against_rate("outliers", "outliers", log="x"),
-}.items()}
+FIGURES = {
+    name: lambda r, axes, draw=draw: draw(first_matrix(r), axes)
+    for name, draw in {
+        "overview": overview,
+        "spectra": spectra,
+        "phases": phases,
+        "losses": losses,
+        "test_loss": against_rate("test_loss", "ridge test loss minus start", paired=True, log="x"),
+        "kta": against_rate("kta", "kernel-target alignment", log="x"),
+        "alignment": against_rate("teacher_overlap", r"$|\langle v_1, \beta\rangle|$", vector=0, log="x"),
+        "hill": against_rate("hill", r"Hill exponent $\alpha$", log="x"),
+        "outliers": against_rate("outliers", "outliers", log="x"),
+    }.items()
+}

@@ -1,8 +1,10 @@
-"""Does theory predict the spike after one large step: its place, its vectors, the rate where it appears? (2406.04657)"""
+"""Does theory predict the spike after one large step: its place, its vectors, its critical rate? (2406.04657)"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
 import theory
 from spectrax import captures, claim, figures, optimizers, sweep
 from spectrax.models import TwoLayer
@@ -11,27 +13,54 @@ from spectrax.tasks import SingleIndex
 
 PAPER = "2406.04657"
 AXES = ("gd_learning_rates", "adam_learning_rates")
-LEVEL = .01                       # of the detection test
+LEVEL = 0.01  # of the detection test
 
 
 @dataclass(frozen=True)
 class Config:
-    samples: int = 2000           # n
-    inputs: int = 1000            # d
-    width: int = 1500             # h
+    samples: int = 2000  # n
+    inputs: int = 1000  # d
+    width: int = 1500  # h
     gd_learning_rates: tuple[float, ...] = (10, 300, 1000, 1250, 1300, 1350, 1400, 1500, 1750, 2000, 2500, 3000)
-    adam_learning_rates: tuple[float, ...] = (.001, .01, .02, .03, .04, .045, .048, .05, .052, .054, .057,
-                                            .06, .08, .1, .2, .3, 1, 3)
+    adam_learning_rates: tuple[float, ...] = (
+        0.001,
+        0.01,
+        0.02,
+        0.03,
+        0.04,
+        0.045,
+        0.048,
+        0.05,
+        0.052,
+        0.054,
+        0.057,
+        0.06,
+        0.08,
+        0.1,
+        0.2,
+        0.3,
+        1,
+        3,
+    )
     optimizers: tuple[str, ...] = ("gd", "adam")
     replicates: int = 5
-    noise_std: float = 0.3        # of the labels
+    noise_std: float = 0.3  # of the labels
     seed: int = 0
 
 
-SMOKE = Config(samples=120, inputs=60, width=90, gd_learning_rates=(1, 80, 400), adam_learning_rates=(.01, .2, 1), replicates=2)
+SMOKE = Config(
+    samples=120, inputs=60, width=90, gd_learning_rates=(1, 80, 400), adam_learning_rates=(0.01, 0.2, 1), replicates=2
+)
 PREDICT = {"gd": theory.gradient_step, "adam": theory.adam_step}
 # largest error in any replicate of the formula of the two directions (few_steps 3.2), stated beforehand
-TWO_DIRECTIONS = {("adam", .1): .01, ("adam", .2): .003, ("adam", .3): .003, ("adam", 1): .003, ("adam", 3): .003, ("gd", 3000): .006}
+TWO_DIRECTIONS = {
+    ("adam", 0.1): 0.01,
+    ("adam", 0.2): 0.003,
+    ("adam", 0.3): 0.003,
+    ("adam", 1): 0.003,
+    ("adam", 3): 0.003,
+    ("gd", 3000): 0.006,
+}
 READOUT = {"gd": "readout_overlap", "adam": "readout_sign_overlap"}
 
 
@@ -42,8 +71,12 @@ def plan(c: Config) -> sweep.Study:
         model=lambda rngs: TwoLayer(c.inputs, c.width, rngs=rngs),
         optimizers={name: optimizers.named(name) for name in c.optimizers},
         learning_rates={name: rates[name] for name in c.optimizers if name in rates},
-        steps=(1,), replicates=c.replicates, seed=c.seed, leading=2,
-        captures=[captures.spectrum(), captures.overlaps(), captures.outliers(level=LEVEL)])
+        steps=(1,),
+        replicates=c.replicates,
+        seed=c.seed,
+        leading=2,
+        captures=[captures.spectrum(), captures.overlaps(), captures.outliers(level=LEVEL)],
+    )
 
 
 def predicted(r, optimizer, rates):
@@ -52,12 +85,12 @@ def predicted(r, optimizer, rates):
 
 
 def singular_value(r, index=-1):
-    return r["eigenvalues"].isel(rank=index) ** .5
+    return r["eigenvalues"].isel(rank=index) ** 0.5
 
 
 def projected(r):
     """Largest singular value from the measured two directions (span of sgn a and a), replicate by replicate."""
-    p, norm = r["projection"].transpose("replicate", "col", "direction"), r["squared_norm"] ** .5
+    p, norm = r["projection"].transpose("replicate", "col", "direction"), r["squared_norm"] ** 0.5
     return theory.projected_outlier(p.values, norm.values, rows=r.config["width"]).location
 
 
@@ -66,7 +99,7 @@ def claims(r):
         critical = predicted(r, optimizer, 1.0).critical_rate
         for rate in stored_rates(r, optimizer):
             at, what = r.at(optimizer=optimizer, learning_rate=rate, step=1), f"{optimizer} {rate:g}: "
-            if rate < .8 * critical:
+            if rate < 0.8 * critical:
                 yield claim.absent(what + "no outlier below the critical rate", "few_steps 1", at["outliers"])
             if rate > 1.15 * critical:
                 yield from place(r, at, optimizer, rate, what)
@@ -78,22 +111,42 @@ def claims(r):
 def place(r, at, optimizer, rate, what):
     """The largest singular value: closed form on average, the two measured directions in every replicate."""
     measured, both = singular_value(at), projected(at)
-    yield claim.equals(what + "largest singular value", "few_steps 1", measured, predicted(r, optimizer, rate).location,
-                       sigmas=2, relative=.01)
+    yield claim.equals(
+        what + "largest singular value",
+        "few_steps 1",
+        measured,
+        predicted(r, optimizer, rate).location,
+        sigmas=2,
+        relative=0.01,
+    )
     if (optimizer, rate) in TWO_DIRECTIONS:
         allowed = TWO_DIRECTIONS[optimizer, rate]
-        yield claim.absent(f"{what}the two measured directions give it in every replicate within {allowed:.1%}", "few_steps 3.2",
-                           abs(both / measured - 1), allowed=allowed)
+        yield claim.absent(
+            f"{what}the two measured directions give it in every replicate within {allowed:.1%}",
+            "few_steps 3.2",
+            abs(both / measured - 1),
+            allowed=allowed,
+        )
 
 
 def vectors(r, at, optimizer, rate, what):
     """Overlaps of the leading vectors; near 1 a leading-order theory is off by O(1/n), more than the spread of runs."""
     says = predicted(r, optimizer, rate)
-    rule = {"sigmas": 2} if says.readout_overlap < .95 else {"tolerance": .005}
-    yield claim.equals(what + "overlap with the readout", "few_steps 1", at[READOUT[optimizer]].isel(vector=0),
-                       says.readout_overlap, **rule)
-    yield claim.equals(what + "overlap with the teacher", "few_steps 1", at["teacher_overlap"].isel(vector=0),
-                       says.teacher_overlap, sigmas=2)
+    rule: dict[str, Any] = {"sigmas": 2} if says.readout_overlap < 0.95 else {"tolerance": 0.005}
+    yield claim.equals(
+        what + "overlap with the readout",
+        "few_steps 1",
+        at[READOUT[optimizer]].isel(vector=0),
+        says.readout_overlap,
+        **rule,
+    )
+    yield claim.equals(
+        what + "overlap with the teacher",
+        "few_steps 1",
+        at["teacher_overlap"].isel(vector=0),
+        says.teacher_overlap,
+        sigmas=2,
+    )
 
 
 def detection(r, optimizer):
@@ -107,12 +160,19 @@ def detection(r, optimizer):
         return
     fine = np.geomspace(rates[0], rates[-1], 20001)
     says = predicted(r, optimizer, fine)
-    edge = (c["width"] ** .5 + c["inputs"] ** .5) ** 2
+    edge = (c["width"] ** 0.5 + c["inputs"] ** 0.5) ** 2
     place = (says.location / says.edge) ** 2 * edge
     expected = fine[np.argmax((place - centre) / scale > level)]
     measured = [np.exp(np.interp(level, np.maximum.accumulate(s), np.log(rates))) for s in score.values]
-    yield claim.equals(f"{optimizer}: rate detected at p < {LEVEL:g} in half of the replicates", "Tracy-Widom", measured,
-                       expected, sigmas=2, relative=.05, centre="median")
+    yield claim.equals(
+        f"{optimizer}: rate detected at p < {LEVEL:g} in half of the replicates",
+        "Tracy-Widom",
+        measured,
+        expected,
+        sigmas=2,
+        relative=0.05,
+        centre="median",
+    )
 
 
 def stored_rates(r, optimizer):
@@ -125,12 +185,23 @@ def spike(r, axes):
     for row, optimizer in zip(panels, r.axes["optimizer"], strict=True):
         at = r.at(optimizer=optimizer, learning_rate=stored_rates(r, optimizer), step=1)
         critical = {"critical rate": predicted(r, optimizer, 1.0).critical_rate}
-        figures.against(row[0], singular_value(at), theory=lambda x, o=optimizer: predicted(r, o, x).location, lines=critical,
-                        log="x" if optimizer == "gd" else "xy")
+        figures.against(
+            row[0],
+            singular_value(at),
+            theory=lambda x, o=optimizer: predicted(r, o, x).location,
+            lines=critical,
+            log="x" if optimizer == "gd" else "xy",
+        )
         row[0].set(title=optimizer, ylabel="largest singular value of $W_1$")
         both = {"teacher": at["teacher_overlap"].isel(vector=0), "readout": at[READOUT[optimizer]].isel(vector=0)}
-        figures.against(row[1], together(both, "direction"), by="direction", lines=critical, log="x",
-                        theory={name: lambda x, o=optimizer, n=name: getattr(predicted(r, o, x), f"{n}_overlap") for name in both})
+        figures.against(
+            row[1],
+            together(both, "direction"),
+            by="direction",
+            lines=critical,
+            log="x",
+            theory={name: lambda x, o=optimizer, n=name: getattr(predicted(r, o, x), f"{n}_overlap") for name in both},
+        )
         row[1].set(title=optimizer, ylabel="overlap of leading vector")
 
 

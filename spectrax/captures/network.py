@@ -39,7 +39,9 @@ def readout(regularisation: float = 0.01, conventions: tuple[str, ...] = ("paper
 
     def measure(moment):
         if moment.program.network.features is None:
-            raise ValueError("a ridge readout must have a model with `features(x)`; this one has none. Drop the capture.")
+            raise ValueError(
+                "a ridge readout must have a model with `features(x)`; this one has none. Drop the capture."
+            )
         found = {}
         for convention, ending in endings.items():
             for name, value in _readout(moment, regularisation, convention)._asdict().items():
@@ -69,5 +71,10 @@ def _readout(moment, regularisation, convention):
     else:
         factor = probe.x.shape[-1] ** -0.5
         on_test, on_probe = (moment.outputs_and_features(which, factor)[1] for which in ("test", "probe"))
-    return ridge_readout(np.asarray(on_probe), np.asarray(probe.y), np.asarray(on_test), np.asarray(test.y),
-                         regularisation=regularisation)
+    return ridge_readout(
+        np.asarray(on_probe),
+        np.asarray(probe.y),
+        np.asarray(on_test),
+        np.asarray(test.y),
+        regularisation=regularisation,
+    )

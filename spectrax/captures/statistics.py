@@ -27,17 +27,41 @@ def outliers(level: float = 0.01, initial_variance: float | None = None) -> Capt
         judged = phase.phase_of(spectrum, found, critical=critical)
         law = isotropic_law(spectrum, found.variance)
         values, zeros = spectrum.values, spectrum.zeros
-        return {"bulk_variance": found.variance, "sup_distance": sup_distance(values, law, zeros),
-                "sup_critical": found.critical, "wasserstein_distance": wasserstein(values, law, zeros),
-                "edge_distance": edge_error(values, law, zeros)[0], "isotropic": found.isotropic,
-                "outliers": found.count, "called": found.called, "detached": found.detached,
-                "top_p_value": found.p_values[0], "beyond_isotropic_bulk": found.beyond_isotropic_bulk,
-                "beyond_fitted_edge": found.beyond_fitted_edge, "beyond_trace_edge": found.beyond_trace_edge,
-                "phase": judged.code, "spikes": judged.spikes}
+        return {
+            "bulk_variance": found.variance,
+            "sup_distance": sup_distance(values, law, zeros),
+            "sup_critical": found.critical,
+            "wasserstein_distance": wasserstein(values, law, zeros),
+            "edge_distance": edge_error(values, law, zeros)[0],
+            "isotropic": found.isotropic,
+            "outliers": found.count,
+            "called": found.called,
+            "detached": found.detached,
+            "top_p_value": found.p_values[0],
+            "beyond_isotropic_bulk": found.beyond_isotropic_bulk,
+            "beyond_fitted_edge": found.beyond_fitted_edge,
+            "beyond_trace_edge": found.beyond_trace_edge,
+            "phase": judged.code,
+            "spikes": judged.spikes,
+        }
 
-    names = ("bulk_variance", "sup_distance", "sup_critical", "wasserstein_distance", "edge_distance", "isotropic",
-             "outliers", "called", "detached", "top_p_value", "beyond_isotropic_bulk", "beyond_fitted_edge",
-             "beyond_trace_edge", "phase", "spikes")
+    names = (
+        "bulk_variance",
+        "sup_distance",
+        "sup_critical",
+        "wasserstein_distance",
+        "edge_distance",
+        "isotropic",
+        "outliers",
+        "called",
+        "detached",
+        "top_p_value",
+        "beyond_isotropic_bulk",
+        "beyond_fitted_edge",
+        "beyond_trace_edge",
+        "phase",
+        "spikes",
+    )
     options = {"level": level, "initial_variance": initial_variance}
     return Capture("outliers", {name: () for name in names}, measure, options=options)
 
@@ -58,19 +82,43 @@ def tails(authors: bool = False, bootstrap: int = 0) -> Capture:
         upper = power_law.hill(values)
         fit = power_law.fit_power_law(values)
         law = isotropic_law(spectrum.rescaled(1.0), fit_variance(spectrum))
-        lognormal, bulk = tail_alternatives.against_lognormal(fit, values), tail_alternatives.against_law(fit, values, law)
-        found = {"hill": upper.alpha, "hill_error": upper.alpha_error, "alpha": fit.alpha, "alpha_error": fit.alpha_error,
-                 "alpha_xmin": fit.xmin, "alpha_tail": fit.tail, "alpha_distance": fit.distance,
-                 "likelihood_ratio_lognormal": lognormal.ratio, "likelihood_p_lognormal": lognormal.p_value,
-                 "likelihood_ratio_bulk": bulk.ratio, "likelihood_p_bulk": bulk.p_value, "tail_outside_bulk": bulk.outside}
+        lognormal, bulk = (
+            tail_alternatives.against_lognormal(fit, values),
+            tail_alternatives.against_law(fit, values, law),
+        )
+        found = {
+            "hill": upper.alpha,
+            "hill_error": upper.alpha_error,
+            "alpha": fit.alpha,
+            "alpha_error": fit.alpha_error,
+            "alpha_xmin": fit.xmin,
+            "alpha_tail": fit.tail,
+            "alpha_distance": fit.distance,
+            "likelihood_ratio_lognormal": lognormal.ratio,
+            "likelihood_p_lognormal": lognormal.p_value,
+            "likelihood_ratio_bulk": bulk.ratio,
+            "likelihood_p_bulk": bulk.p_value,
+            "tail_outside_bulk": bulk.outside,
+        }
         if authors:
             found["alpha_authors"] = power_law.fit_power_law(values, method="authors").alpha
         if bootstrap:
             found["alpha_p_value"] = power_law.bootstrap_p_value(fit, values, draws=bootstrap)
         return {name: np.float64(value) for name, value in found.items()}
 
-    names = ["hill", "hill_error", "alpha", "alpha_error", "alpha_xmin", "alpha_tail", "alpha_distance",
-             "likelihood_ratio_lognormal", "likelihood_p_lognormal", "likelihood_ratio_bulk", "likelihood_p_bulk",
-             "tail_outside_bulk"]
+    names = [
+        "hill",
+        "hill_error",
+        "alpha",
+        "alpha_error",
+        "alpha_xmin",
+        "alpha_tail",
+        "alpha_distance",
+        "likelihood_ratio_lognormal",
+        "likelihood_p_lognormal",
+        "likelihood_ratio_bulk",
+        "likelihood_p_bulk",
+        "tail_outside_bulk",
+    ]
     names += ["alpha_authors"] * authors + ["alpha_p_value"] * (bootstrap > 0)
     return Capture("tails", {name: () for name in names}, measure, options={"bootstrap": bootstrap})

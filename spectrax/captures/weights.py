@@ -12,15 +12,19 @@ def spectrum() -> Capture:
     def measure(moment, view):
         parts = moment.decomposition(view)
         whole = Spectrum(parts.eigenvalues, view.shape)
-        return {"eigenvalues": parts.eigenvalues, "squared_norm": parts.eigenvalues.sum(),
-                "stable_rank": whole.stable_rank, "effective_rank": whole.effective_rank}
+        return {
+            "eigenvalues": parts.eigenvalues,
+            "squared_norm": parts.eigenvalues.sum(),
+            "stable_rank": whole.stable_rank,
+            "effective_rank": whole.effective_rank,
+        }
 
     schema = {"eigenvalues": ("rank",), "squared_norm": (), "stable_rank": (), "effective_rank": ()}
     return Capture("spectrum", schema, measure)
 
 
 def leading_vectors() -> Capture:
-    """The study's `leading` singular vectors, largest first, unit length, float32: left (row, vector), right (col, vector)."""
+    """The study's `leading` singular vectors, largest first, unit, float32: left (row, vector), right (col, vector)."""
 
     def measure(moment, view):
         parts = moment.decomposition(view)
@@ -43,8 +47,12 @@ def overlaps() -> Capture:
         teacher = moment.data.directions.get("teacher")
         readout = _readout(moment.state)
         missing = np.full(parts.right.shape[1], np.nan)
-        found = {"teacher_overlap": missing, "readout_overlap": missing, "readout_sign_overlap": missing,
-                 "projection": np.full((cols, 2), np.nan)}
+        found = {
+            "teacher_overlap": missing,
+            "readout_overlap": missing,
+            "readout_sign_overlap": missing,
+            "projection": np.full((cols, 2), np.nan),
+        }
         if teacher is not None and teacher.shape == (cols,):
             found["teacher_overlap"] = np.abs(parts.right.T @ np.asarray(teacher, np.float64))
         if readout is not None and readout.shape == (rows,):
@@ -54,8 +62,12 @@ def overlaps() -> Capture:
             found["projection"] = moment.matrix(view).T @ _basis(sign, readout)
         return found
 
-    schema = {"teacher_overlap": ("vector",), "readout_overlap": ("vector",), "readout_sign_overlap": ("vector",),
-              "projection": ("col", "direction")}
+    schema = {
+        "teacher_overlap": ("vector",),
+        "readout_overlap": ("vector",),
+        "readout_sign_overlap": ("vector",),
+        "projection": ("col", "direction"),
+    }
     return Capture("overlaps", schema, measure)
 
 
@@ -71,13 +83,21 @@ def update() -> Capture:
         of_weights, change = moment.decomposition(view), moment.update(view)
         parts = decompose(change, moment.leading)
         whole = Spectrum(parts.eigenvalues, view.shape)
-        return {"update_eigenvalues": parts.eigenvalues, "update_norm": np.sqrt(parts.eigenvalues.sum()),
-                "update_stable_rank": whole.stable_rank,
-                "update_left_overlap": (of_weights.left.T @ parts.left) ** 2,
-                "update_right_overlap": (of_weights.right.T @ parts.right) ** 2}
+        return {
+            "update_eigenvalues": parts.eigenvalues,
+            "update_norm": np.sqrt(parts.eigenvalues.sum()),
+            "update_stable_rank": whole.stable_rank,
+            "update_left_overlap": (of_weights.left.T @ parts.left) ** 2,
+            "update_right_overlap": (of_weights.right.T @ parts.right) ** 2,
+        }
 
-    schema = {"update_eigenvalues": ("rank",), "update_norm": (), "update_stable_rank": (),
-              "update_left_overlap": ("vector", "update_vector"), "update_right_overlap": ("vector", "update_vector")}
+    schema = {
+        "update_eigenvalues": ("rank",),
+        "update_norm": (),
+        "update_stable_rank": (),
+        "update_left_overlap": ("vector", "update_vector"),
+        "update_right_overlap": ("vector", "update_vector"),
+    }
     return Capture("update", schema, measure, uses_update=True)
 
 

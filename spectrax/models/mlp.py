@@ -1,5 +1,6 @@
 """A multilayer perceptron of any depth, its widths growing in proportion to the data."""
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import jax
@@ -31,7 +32,7 @@ class MLP(nnx.Module):
         if len(sizes) < 2 or min(sizes) < 1:
             raise ValueError(f"inputs and at least one hidden width must be at least 1; got {inputs} and {widths!r}.")
         self.activation = activation
-        draws = [jax.random.normal(rngs.params(), (out, into)) for into, out in zip(sizes, sizes[1:], strict=False)]
+        draws = [jax.random.normal(rngs.params(), (out, into)) for into, out in itertools.pairwise(sizes)]
         self.layers = nnx.List([nnx.Param(w) for w in draws])
         self.readout = (nnx.Param if train_readout else Frozen)(jax.random.normal(rngs.params(), (sizes[-1],)))
 

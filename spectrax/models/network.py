@@ -34,7 +34,9 @@ class Network:
         if hasattr(model, "init") and hasattr(model, "apply"):
             return _from_pair(model)
         if not callable(model):
-            raise ValueError(f"model must be a factory rngs -> module, a Linen module or have init and apply; got {model!r}.")
+            raise ValueError(
+                f"model must be a factory rngs -> module, a Linen module or have init and apply; got {model!r}."
+            )
         module = model(nnx.Rngs(0))
         if isinstance(module, linen.Module):
             return _from_linen(module, example)
@@ -57,13 +59,16 @@ def _from_nnx(factory, module):
     graph, *_ = nnx.split(module, nnx.Param, ...)
 
     def init(key):
+        params: Any
+        rest: Any
         _, params, rest = nnx.split(factory(nnx.Rngs(key)), nnx.Param, ...)
         return nnx.to_pure_dict(params), nnx.to_pure_dict(rest)
 
     def apply(params, rest, x):
         whole = nnx.merge(graph, params, rest)
         output = whole(x)
-        return output, nnx.to_pure_dict(nnx.split(whole, nnx.Param, ...)[2])
+        changed: Any = nnx.split(whole, nnx.Param, ...)[2]
+        return output, nnx.to_pure_dict(changed)
 
     def features(params, rest, x):
         return nnx.merge(graph, params, rest).features(x)

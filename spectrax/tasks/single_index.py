@@ -24,14 +24,14 @@ class SingleIndex:
     directions = {"teacher": beta (d,)}. With `normalised`, g is shifted and scaled to mean 0 and variance 1 under
     z ~ N(0, 1). The authors test on 200 points, too few to see differences between runs; here 4000.
     Source: Kothapalli et al. 2024 (arXiv 2406.04657), section 3; defaults are theirs otherwise.
-    Raises ValueError for sizes below 1, a negative or non-finite noise, and on drawing for a constant link to normalise.
+    Raises ValueError for sizes below 1, a negative or non-finite noise, a constant link to normalise (on drawing).
     """
 
-    samples: int = 2000          # n, of the train set and of the probe set
-    inputs: int = 1000           # d
-    link: Callable = softplus    # g, jax arrays in and out
-    noise_std: float = 0.3       # of the label noise
-    normalised: bool = False     # shift and scale g to mean 0, variance 1
+    samples: int = 2000  # n, of the train set and of the probe set
+    inputs: int = 1000  # d
+    link: Callable = softplus  # g, jax arrays in and out
+    noise_std: float = 0.3  # of the label noise
+    normalised: bool = False  # shift and scale g to mean 0, variance 1
     test_samples: int = 4000
 
     def __post_init__(self):
@@ -75,5 +75,7 @@ class SingleIndex:
         std = float(weight @ (g - mean) ** 2) ** 0.5
         # below the resolution of a float32 link it is a constant
         if not 1e-6 * abs(mean) < std < float("inf"):
-            raise ValueError(f"link must vary and stay finite to be normalised; its standard deviation is {std}. Use normalised=False.")
+            raise ValueError(
+                f"link must vary and be finite to be normalised; its standard deviation is {std}. Use normalised=False."
+            )
         return mean, std

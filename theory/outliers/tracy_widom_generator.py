@@ -10,6 +10,9 @@ tabulated down to u = 0. Left of s = -10 the Hastings-McLeod solution q'' = s q 
 Needs mpmath; a run takes about ten minutes: `python -m theory.outliers.tracy_widom_generator`.
 """
 
+# pyright: reportAttributeAccessIssue=false
+# mpmath makes its functions at import; they have no types
+
 import math
 from collections.abc import Callable
 from fractions import Fraction

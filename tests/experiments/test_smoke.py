@@ -1,0 +1,93 @@
+"""Every experiment of the catalogue at SMOKE size: it runs, claims, draws, and draws again without training."""
+
+import csv
+import warnings
+
+import pytest
+
+from experiments.__main__ import main
+from experiments.catalogue import catalogue, question
+from spectrax import experiment, gridding, training
+from spectrax.result import open_result
+
+SELECT = {"learning_rate_study": ("optimizer=adam",), "one_step_spike": ("optimizer=gd",),
+          "marchenko_pastur_at_init": ("inputs=20", "inputs=40")}
+COLUMNS = ["statement", "source", "predicted", "measured", "error", "low", "high", "n", "verdict", "detail"]
+
+
+def call(*words):
+    """Exit status of the command."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    return ended.value.code
+
+
+def state(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and "figures" not in path.parts}
+
+
+@pytest.fixture(autouse=True)
+def _own_warnings(monkeypatch):
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)     # the command line sets its own
+
+
+def test_each_experiment_states_its_question_and_its_paper():
+    assert {"learning_rate_study", "marchenko_pastur_at_init", "one_step_spike"} <= set(catalogue())
+    for path in catalogue().values():
+        module = experiment.load(path)
+        assert question(path).endswith(")")
+        assert "?" in question(path)
+        assert module.PAPER
+        assert module.FIGURES
+        assert isinstance(module.SMOKE, module.Config)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(catalogue()))
+def test_an_experiment_runs_claims_draws_and_draws_again_without_training(name, tmp_path, capsys, monkeypatch):
+    module = experiment.load(catalogue()[name])
+    out = tmp_path / "out"
+    assert call("run", name, "--smoke", "--quiet", "--output", str(out)) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert f"result  {out}" in said.out
+
+    result = open_result(out)
+    assert len(result._finished) == len(module.plan(module.SMOKE).points())
+    with (out / "claims.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == COLUMNS
+    for row in rows:
+        assert row["verdict"] in ("holds", "fails", "undecided")
+        assert float(row["predicted"]) == float(row["predicted"])      # a number, and no NaN
+        assert row["statement"]
+        assert row["source"]
+        assert row["statement"].split(":")[0] in said.out
+    for figure in module.FIGURES:
+        assert (out / "figures" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
+        assert (out / "figures" / f"{figure}.pdf").read_bytes().startswith(b"%PDF")
+        assert f"{out / 'figures' / figure}.png" in said.out
+
+    def refuse(*_, **__):
+        raise AssertionError("redrawing must not train")
+
+    for module_, function in ((training, "advance"), (training, "advance_many"), (gridding, "measure_all")):
+        monkeypatch.setattr(module_, function, refuse)
+    before = state(out)
+    figure = next(iter(module.FIGURES))
+    select = [word for pair in SELECT[name] for word in ("--select", pair)]
+    assert call("redraw", str(out), "--figure", figure, "--width", "3.4", *select) == 0
+    narrow = sorted((out / "figures").glob(f"{figure}_*_3.4in.*"))
+    assert [path.suffix for path in narrow] == [".pdf", ".png"]
+    assert capsys.readouterr().out.split() == [str(narrow[1]), str(narrow[0])]
+    assert state(out) == before
+
+
+def test_a_column_figure_is_as_wide_as_asked(tmp_path, capsys):
+    from matplotlib.image import imread
+
+    own = str(catalogue()["marchenko_pastur_at_init"])
+    assert call("run", own, "--smoke", "--quiet", "--no-figures", "--output", str(tmp_path / "out")) == 0
+    assert call("redraw", str(tmp_path / "out"), "--width", "3.4", "--output", str(tmp_path / "paper")) == 0
+    assert imread(tmp_path / "paper" / "distance_3.4in.png").shape[1] == round(3.4 * 200)     # 200 dpi
+    assert not (tmp_path / "out" / "figures").exists()
