@@ -28,7 +28,7 @@ class Study:
     optimizers: Mapping[str, Callable]
     learning_rates: Sequence[float] | Mapping[str, Sequence[float]]
     steps: tuple[int, ...]
-    captures: Sequence[Capture]
+    captures: Sequence[Any]              # captures, or functions that make one: captures.spectrum
     replicates: int = 3
     seed: int = 0
     leading: int = 5                     # singular vectors kept per matrix
@@ -37,6 +37,8 @@ class Study:
 
     def __post_init__(self):
         object.__setattr__(self, "steps", schedule.check(self.steps))
+        made = tuple(c if isinstance(c, Capture) else c() for c in self.captures)
+        object.__setattr__(self, "captures", made)
         if not self.optimizers:
             raise ValueError("optimizers must name at least one; got none.")
         for name in self.optimizers:

@@ -15,6 +15,7 @@ from spectrax.captures.moment import Capture
 from spectrax.result import Result, open_result
 from spectrax.store import Store, StoreError
 from spectrax.study import Grid, Study
+from spectrax.tasks import Tensors
 
 __all__ = ["Grid", "Study", "check", "run", "sweep"]
 
@@ -122,6 +123,8 @@ def _described(thing):
         return thing
     if isinstance(thing, list | tuple):
         return [_described(part) for part in thing]
+    if isinstance(thing, Tensors):
+        return {"type": "Tensors", "name": thing.name}
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         fields = {f.name: _described(getattr(thing, f.name)) for f in dataclasses.fields(thing)}
         return {"type": type(thing).__qualname__, **fields}

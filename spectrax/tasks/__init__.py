@@ -2,5 +2,6 @@
 
 from spectrax.tasks.data import Batch, Data, mean_squared_error
 from spectrax.tasks.single_index import SingleIndex
+from spectrax.tasks.tensors import Tensors
 
-__all__ = ["Batch", "Data", "SingleIndex", "mean_squared_error"]
+__all__ = ["Batch", "Data", "SingleIndex", "Tensors", "mean_squared_error"]

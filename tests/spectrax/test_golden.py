@@ -91,23 +91,21 @@ def largest(found):
 @pytest.mark.parametrize("run", RUNS)
 def test_the_start_is_that_of_the_file(run):
     found = largest(differences(run)[0])
-    # the same float32 weights: float64 singular values by two routes, 1e-14 measured; the authors' teacher product and
-    # features are float32, ours too
+    # the same float32 weights: float64 singular values by two routes, 1e-14 measured
     assert found["singular_values"] < 1e-12
     assert found["hill"] < 1e-12
     assert found["alpha_ks_onesided"] < 1e-12
-    assert max(found.values()) < 2e-7
+    assert max(found.values()) < 2e-7       # float32 features, 4.9e-8 measured
 
 
 @pytest.mark.parametrize("run", RUNS)
 def test_step_1_agrees_to_1e_5(run):
     found = differences(run)[1]
-    if run == "adam_1":
-        # see above: the smallest singular values and what depends on them, up to 1.2e-5
-        assert found["singular_values"][:50].max() < 1e-5
-        assert max(value for name, value in largest(found).items() if not name.endswith("loss_paper")) < 3e-5
-        assert max(found[f"{name}_authors"] for name in LOSSES) < 1e-5
-    assert max(largest(found).values()) < min(TOLERANCE[run][0], 1e-5 if run != "adam_1" else 3e-5)
+    assert max(largest(found).values()) < TOLERANCE[run][0]
+    # of adam_1, everything but the smaller half of the singular values and the ridge losses that they decide
+    decided = ("singular_values", "train_loss_paper", "test_loss_paper") if run == "adam_1" else ()
+    assert found["singular_values"][:50].max() < 1e-5
+    assert max(value for name, value in largest(found).items() if name not in decided) < 1e-5
 
 
 @pytest.mark.parametrize("step", STEPS[2:])
@@ -126,14 +124,12 @@ def test_the_runs_of_the_file_go_somewhere(run):
 
 
 @pytest.mark.slow
-def test_float64_training_shows_that_the_rest_is_the_error_of_the_file():
+def test_float64_training_shows_that_the_rest_is_float32_rounding():
     program = (f"import json, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_golden as t; "
-               "print(json.dumps({r: max(max(t.largest(d).values()) for d in t.differences(r, 'float64').values()) for r in t.RUNS}))")
+               "print(json.dumps({r: [max(t.largest(d).values()) for d in t.differences(r, 'float64').values()] for r in t.RUNS}))")
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], env={**os.environ, "JAX_ENABLE_X64": "1"},
                           capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    for run, difference in found.items():
-        assert difference < CONTROL[run]
-        ours = max(max(largest(d).values()) for d in differences(run).values())
-        assert difference < ours      # float32 training of ours adds its own error to the file's
+    for run, by_step in json.loads(done.stdout).items():
+        assert by_step[1] < 1e-5, run       # everything, Adam 1 included: 3.4e-6
+        assert max(by_step) < CONTROL[run]
