@@ -2,10 +2,10 @@
 
     python benchmarks/reference_file.py [FILE.npz] [--float64]
 
-FILE (default tests/data/authors_small.npz) holds X_train, y_train, X_probe, y_probe, X_test, y_test, W0, readout, teacher
-and, per run `<optimizer>_<rate>` and step, singular values, teacher overlap, Hill and one-sided exponents, ridge losses
-and alignment in both feature conventions. Prints the largest relative difference of each quantity (absolute for the
-overlap). --float64 trains in double precision: what then remains is the file's own float32 error.
+FILE (default tests/data/authors_small.npz) holds X_train, y_train, X_probe, y_probe, X_test, y_test, W0, readout,
+teacher and, per run `<optimizer>_<rate>` and step, singular values, teacher overlap, Hill and one-sided exponents,
+ridge losses and alignment in both feature conventions. Prints the largest relative difference of each quantity (absolute
+for the overlap). --float64 trains in double precision: what then remains is the file's own float32 error.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from spectrax import keys, tails, training
 from spectrax.models import Network, TwoLayer
 from spectrax.optimizers import named
@@ -59,9 +60,13 @@ def differences(file, run: str, dtype) -> dict[int, dict[str, float]]:
         state, at = training.advance(state, float(rate), train, step - at, program=program), step
         ours = measured(file, network, state, dtype)
         theirs = {name: np.asarray(file[f"{run}_step{step}_{name}"], np.float64) for name in ours}
-        found[step] = {name: float(np.max(np.abs(value - theirs[name]) / (1.0 if "overlap" in name else np.abs(theirs[name]))))
-                       for name, value in ours.items()}  # fmt: skip
+        found[step] = {name: _largest(value, theirs[name], absolute="overlap" in name) for name, value in ours.items()}
     return found
+
+
+def _largest(ours, theirs, absolute):
+    difference = np.abs(ours - theirs)
+    return float(np.max(difference if absolute else difference / np.abs(theirs)))
 
 
 def measured(file, network, state, dtype) -> dict[str, np.ndarray]:
@@ -76,8 +81,8 @@ def measured(file, network, state, dtype) -> dict[str, np.ndarray]:
     }
     for convention, factor in (("paper", 1.0), ("authors", weights.shape[1] ** -0.5)):
         on = {
-            which: np.asarray(network.features(state.params, state.rest, jnp.asarray(file[f"X_{which}"], dtype) * factor))
-            for which in ("probe", "test")
+            which: np.asarray(network.features(state.params, state.rest, jnp.asarray(x, dtype) * factor))
+            for which, x in (("probe", file["X_probe"]), ("test", file["X_test"]))
         }
         fit = ridge_readout(on["probe"], file["y_probe"], on["test"], file["y_test"])
         ours |= {f"{name}_{convention}": np.float64(value) for name, value in fit._asdict().items()}

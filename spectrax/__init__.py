@@ -19,9 +19,10 @@ _HOME = {"Spectrum": ("spectrax.spectrum", "Spectrum"), "compare": ("spectrax.co
 
 
 def __getattr__(name: str):
+    if not name.startswith("__"):
+        check_theory()  # a file called theory.py in the user's folder would fail later, and obscurely
     if name not in _HOME:
         raise AttributeError(f"module 'spectrax' has no attribute {name!r}")
-    check_theory()      # a file called theory.py in the user's folder would fail later, and obscurely
     module, attribute = _HOME[name]
     found = import_module(module)
     return found if attribute is None else getattr(found, attribute)

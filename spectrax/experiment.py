@@ -41,7 +41,10 @@ def load(path: Path | str) -> ModuleType:
     for needed in (("Config",), ("plan", "run")):
         if not any(hasattr(module, name) for name in needed):
             raise ExperimentError(f"an experiment must define {' or '.join(needed)}; {path} doesn't. See the README.")
-    if not dataclasses.is_dataclass(module.Config):
+    missing = dataclasses.MISSING
+    if not dataclasses.is_dataclass(module.Config) or any(
+        f.default is missing and f.default_factory is missing for f in dataclasses.fields(module.Config)
+    ):
         raise ExperimentError(f"Config of {path} must be a frozen dataclass with a default for every field.")
     return module
 
@@ -62,7 +65,7 @@ def configure(module: ModuleType, flags: list[str], *, file: Path | str | None =
         raise ExperimentError(f"{name_of(module)} must define SMOKE to be run at that size; it doesn't.")
     config = module.SMOKE if smoke else module.Config()
     if file is not None:
-        config = _from_file(config, Path(file))
+        config = _parsed(module, config, _flags_of(config, Path(file)), f"values in {file}")
     fields = [f.name for f in dataclasses.fields(config)]
     switches = [f"no_{name}" for name in fields if isinstance(getattr(config, name), bool)]
     if any(flag in ("--help", "-h") for flag in flags):
@@ -76,15 +79,7 @@ def configure(module: ModuleType, flags: list[str], *, file: Path | str | None =
     for flag in flags:
         if flag.startswith("--"):
             _known(flag[2:].split("=")[0].replace("-", "_"), fields + switches, "flag", prefix="--")
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-            return tyro.cli(module.Config, args=flags, default=config, prog=name_of(module))
-    except SystemExit as error:
-        raise ExperimentError(
-            f"flags must fit the fields of Config; {_message(said.getvalue()) or ' '.join(flags)}. "
-            f"See `spectrax run {name_of(module)} --help`."
-        ) from error
+    return _parsed(module, config, flags, "flags")
 
 
 def identity(module: ModuleType, config: Any, plan: Any) -> dict:
@@ -117,7 +112,22 @@ def from_stored(module: ModuleType, stored: dict) -> Any:
     return dataclasses.replace(module.Config(), **values)
 
 
-def _from_file(config, path):
+def _parsed(module, config, flags, what):
+    import tyro
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            return tyro.cli(module.Config, args=flags, default=config, prog=name_of(module))
+    except SystemExit as error:
+        raise ExperimentError(
+            f"{what} must fit the fields of Config; {_message(said.getvalue()) or ' '.join(flags)}. "
+            f"See `spectrax run {name_of(module)} --help`."
+        ) from error
+
+
+def _flags_of(config, path):
+    """A file's values as flags, so that both are checked and converted by one parser."""
     try:
         text = path.read_text()
     except OSError as error:
@@ -126,10 +136,18 @@ def _from_file(config, path):
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except ValueError as error:
         raise ExperimentError(f"--config must be JSON (.json) or TOML; {path}: {error}.") from error
+    if not isinstance(values, dict):
+        raise ExperimentError(f"--config must hold fields with their values; {path} holds a {type(values).__name__}.")
     fields = [f.name for f in dataclasses.fields(config)]
-    for key in values:
+    flags = []
+    for key, value in values.items():
         _known(key, fields, f"field in {path}")
-    return dataclasses.replace(config, **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        flag = "--" + key.replace("_", "-")
+        if isinstance(value, bool):
+            flags.append(flag if value else flag.replace("--", "--no-", 1))
+        else:
+            flags += [flag, *map(str, value if isinstance(value, list) else [value])]
+    return flags
 
 
 def _message(box):

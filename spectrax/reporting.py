@@ -69,20 +69,21 @@ def announce(module: Any, config: Any, output: str | None) -> None:
 def show(folder: Path) -> None:
     """Configuration, axes, variables, sessions and the stored claims of a result; nothing is run or imported."""
     result = open_result(folder)
+    axes, variables, remarks = result.axes, result.variables, notable(result)  # read before anything is printed
     console = _console()
     header = result.header
     console.print(f"{header['experiment']}  {folder}", highlight=False, markup=False, soft_wrap=True)
     for key, value in result.config.items():
         console.print(f"  {key} = {value}", highlight=False, markup=False)
     console.print(f"{len(result._finished)} of {len(header['runs'])} runs stored; axes:")
-    for axis, values in result.axes.items():
+    for axis, values in axes.items():
         console.print(
             f"  {axis}: {', '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}",
             highlight=False,
             markup=False,
         )
-    console.print("variables: " + ", ".join(result.variables), highlight=False, markup=False)
-    for line in notable(result):
+    console.print("variables: " + ", ".join(variables), highlight=False, markup=False)
+    for line in remarks:
         console.print(line, markup=False)
     for session in header["sessions"]:
         versions = " ".join(f"{k} {v}" for k, v in session.get("versions", {}).items())

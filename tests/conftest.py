@@ -1,4 +1,4 @@
-"""Settings that must stand before jax, NumPy and matplotlib are imported: one thread per worker, no window, own cache."""
+"""Settings that must stand before jax, NumPy and matplotlib are imported: one thread a worker, no window, own cache."""
 
 import atexit
 import os
@@ -12,6 +12,7 @@ os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_th
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ["MPLBACKEND"] = "Agg"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")     # what is equal to the last bit is so on one kind of device
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
     # workers inherit the folder of the controlling process, so that a null is sampled once per session

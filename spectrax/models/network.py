@@ -24,7 +24,7 @@ class Network:
     features: Callable[[Tree, Tree, jax.Array], jax.Array] | None = None
 
     @classmethod
-    def of(cls, model: Callable, example: jax.Array) -> "Network":
+    def of(cls, model: Any, example: jax.Array) -> "Network":
         """From a factory `rngs -> module`, a Linen module, or an object with `init(key)` and `apply(params, x)`.
 
         example: one batch of inputs (n, ...), for Linen's shape inference. Raises ValueError for anything else.

@@ -26,7 +26,7 @@ class Tensors:
             batch: Batch = getattr(self.data, which)
             if batch.x.shape[0] != batch.y.shape[0]:
                 raise ValueError(
-                    f"{which} must have as many targets as inputs; got {batch.x.shape[0]} inputs, {batch.y.shape[0]} targets."
+                    f"{which} must have as many targets as inputs; got {batch.y.shape[0]} and {batch.x.shape[0]}."
                 )
 
     def draw(self, key: jax.Array) -> Data:

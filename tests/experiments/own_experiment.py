@@ -11,19 +11,19 @@ PAPER = "none"
 
 @dataclass(frozen=True)
 class Config:
-    samples: int = 24             # n
-    inputs: int = 8               # d
-    width: int = 12               # h
+    samples: int = 24  # n
+    inputs: int = 8  # d
+    width: int = 12  # h
     learning_rates: tuple[float, ...] = (0.1, 1.0)
     optimizers: tuple[str, ...] = ("gd",)
-    model: str = "two_layer"      # or module:attribute
+    model: str = "two_layer"  # or module:attribute
     replicates: int = 2
     steps: tuple[int, ...] = (0, 1, 2)
     seed: int = 0
     batching: int = 1
-    allowed: int = 0              # negative eigenvalues that the claim allows: -1 makes it fail
-    clip: bool = False            # of eigenvalues at 0, before they are counted
-    pause: float = 0.0            # seconds that each capture sleeps
+    allowed: int = 0  # negative eigenvalues that the claim allows: -1 makes it fail
+    clip: bool = False  # of eigenvalues at 0, before they are counted
+    pause: float = 0.0  # seconds that each capture sleeps
 
 
 SMOKE = Config(learning_rates=(0.1,))
@@ -35,8 +35,13 @@ def plan(c: Config) -> sweep.Study:
         task=SingleIndex(c.samples, c.inputs, test_samples=8),
         model=lambda rngs: model(c.inputs, c.width, rngs=rngs),
         optimizers={name: optimizers.named(name) for name in c.optimizers},
-        learning_rates=c.learning_rates, steps=c.steps, replicates=c.replicates, seed=c.seed, batching=c.batching,
-        captures=[captures.spectrum(), slow(c.pause)])
+        learning_rates=c.learning_rates,
+        steps=c.steps,
+        replicates=c.replicates,
+        seed=c.seed,
+        batching=c.batching,
+        captures=[captures.spectrum(), slow(c.pause)],
+    )
 
 
 def slow(pause):

@@ -1,4 +1,4 @@
-"""Ctrl-C and kill -9 in the middle of a study, from outside: what was finished stays, the same command ends the rest."""
+"""Ctrl-C and kill -9 in the middle of a study, from outside: what was finished stays, the same command goes on."""
 
 import signal
 import subprocess
@@ -19,8 +19,13 @@ FLAGS = ["--quiet", "--no-figures", "--threads", "1", "--learning-rates", *map(s
 
 def start(folder, pause):
     words = ["run", str(OWN), *FLAGS, "--output", "out", "--pause", str(pause)]
-    return subprocess.Popen([sys.executable, "-m", "experiments", *words], cwd=folder, text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments", *words],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def done(folder):
@@ -29,8 +34,8 @@ def done(folder):
 
 
 def stopped(folder, how):
-    """A study of 16 runs, each of 3 captures of 0.1 s on one worker, stopped when 3 runs are stored."""
-    process = start(folder, 0.1)
+    """A study of 16 runs, each of 3 captures of 0.05 s on one worker, stopped when 3 runs are stored."""
+    process = start(folder, 0.05)
     deadline = time.monotonic() + 120
     while len(done(folder)) < 3 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -49,16 +54,16 @@ def undisturbed(tmp_path_factory):
 def assert_completes_as(undisturbed, folder):
     before = done(folder)
     assert 3 <= len(before) < RUNS
-    process = start(folder, 0.1)
+    process = start(folder, 0.05)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     after = done(folder)
     assert len(after) == RUNS
-    assert {name: after[name] for name in before} == before        # nothing finished was done again
+    assert {name: after[name] for name in before} == before  # nothing finished was done again
     result = open_result(folder / "out")
     assert set(result.variables) == set(undisturbed.variables)
     for name in result.variables:
-        assert result[name].identical(undisturbed[name]), name     # to the last bit
+        assert result[name].identical(undisturbed[name]), name  # to the last bit
     return [session.get("runs") for session in result.header["sessions"]], RUNS - len(before)
 
 
@@ -69,7 +74,7 @@ def test_ctrl_c_says_one_line_keeps_finished_runs_and_the_same_command_goes_on(u
     assert out == ""
     assert err == "spectrax: interrupted; finished runs are stored. The same command goes on from there.\n"
     sessions, left = assert_completes_as(undisturbed, tmp_path)
-    assert sessions == [None, left]      # the interrupted session is on record, without an end
+    assert sessions == [None, left]  # the interrupted session is on record, without an end
 
 
 @pytest.mark.slow

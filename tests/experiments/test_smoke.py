@@ -1,34 +1,25 @@
 """Every experiment of the catalogue at SMOKE size: it runs, claims, draws, and draws again without training."""
 
 import csv
-import warnings
 
 import pytest
 
-from experiments.__main__ import main
 from experiments.catalogue import catalogue, question
 from spectrax import experiment, gridding, training
 from spectrax.result import open_result
 
-SELECT = {"learning_rate_study": ("optimizer=adam",), "one_step_spike": ("optimizer=gd",),
-          "marchenko_pastur_at_init": ("inputs=20", "inputs=40")}
+SELECT = {
+    "learning_rate_study": ("optimizer=adam",),
+    "one_step_spike": ("optimizer=gd",),
+    "marchenko_pastur_at_init": ("inputs=20", "inputs=40"),
+}
 COLUMNS = ["statement", "source", "predicted", "measured", "error", "low", "high", "n", "verdict", "detail"]
 
 
-def call(*words):
-    """Exit status of the command."""
-    with pytest.raises(SystemExit) as ended:
-        main(list(words))
-    return ended.value.code
-
-
 def state(folder):
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and "figures" not in path.parts}
-
-
-@pytest.fixture(autouse=True)
-def _own_warnings(monkeypatch):
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)     # the command line sets its own
+    return {
+        path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and "figures" not in path.parts
+    }
 
 
 def test_each_experiment_states_its_question_and_its_paper():
@@ -44,7 +35,7 @@ def test_each_experiment_states_its_question_and_its_paper():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(catalogue()))
-def test_an_experiment_runs_claims_draws_and_draws_again_without_training(name, tmp_path, capsys, monkeypatch):
+def test_an_experiment_runs_claims_draws_and_draws_again_without_training(name, call, tmp_path, capsys, monkeypatch):
     module = experiment.load(catalogue()[name])
     out = tmp_path / "out"
     assert call("run", name, "--smoke", "--quiet", "--output", str(out)) == 0
@@ -59,7 +50,7 @@ def test_an_experiment_runs_claims_draws_and_draws_again_without_training(name, 
     assert list(rows[0]) == COLUMNS
     for row in rows:
         assert row["verdict"] in ("holds", "fails", "undecided")
-        assert float(row["predicted"]) == float(row["predicted"])      # a number, and no NaN
+        assert float(row["predicted"]) == float(row["predicted"])  # a number, and no NaN
         assert row["statement"]
         assert row["source"]
         assert row["statement"].split(":")[0] in said.out
@@ -83,11 +74,11 @@ def test_an_experiment_runs_claims_draws_and_draws_again_without_training(name, 
     assert state(out) == before
 
 
-def test_a_column_figure_is_as_wide_as_asked(tmp_path, capsys):
+def test_a_column_figure_is_as_wide_as_asked(call, tmp_path):
     from matplotlib.image import imread
 
     own = str(catalogue()["marchenko_pastur_at_init"])
     assert call("run", own, "--smoke", "--quiet", "--no-figures", "--output", str(tmp_path / "out")) == 0
     assert call("redraw", str(tmp_path / "out"), "--width", "3.4", "--output", str(tmp_path / "paper")) == 0
-    assert imread(tmp_path / "paper" / "distance_3.4in.png").shape[1] == round(3.4 * 200)     # 200 dpi
+    assert imread(tmp_path / "paper" / "distance_3.4in.png").shape[1] == round(3.4 * 200)  # 200 dpi
     assert not (tmp_path / "out" / "figures").exists()

@@ -24,7 +24,8 @@ def test_a_key_is_the_documented_fold_of_seed_name_and_replicate():
 
 
 def test_streams_differ_in_seed_name_and_replicate():
-    found = {bits(keys.stream(*at)) for at in itertools.product(range(4), ("data", "init", "shuffle", "noise"), range(25))}
+    names = ("data", "init", "shuffle", "noise")
+    found = {bits(keys.stream(*at)) for at in itertools.product(range(4), names, range(25))}
     # 400 keys of 64 bits: a chance collision has probability 5e-15
     assert len(found) == 400
 

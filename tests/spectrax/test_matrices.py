@@ -39,7 +39,7 @@ def test_the_weight_of_a_two_layer_network_is_seen_as_stored():
 def test_layers_of_an_mlp_are_named_by_their_place():
     params = params_of(lambda rngs: MLP(5, (4, 3), rngs=rngs))
     found = views(params)
-    assert [(v.name, v.shape, v.transposed) for v in found] == [("layers/0", (4, 5), False), ("layers/1", (3, 4), False)]
+    assert [(v.name, v.shape) for v in found] == [("layers/0", (4, 5)), ("layers/1", (3, 4))]
     for i, view in enumerate(found):
         np.testing.assert_array_equal(view.read(params), params["layers"][i])
 

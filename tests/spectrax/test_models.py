@@ -1,6 +1,7 @@
 """Models: their formulas against NumPy, their scalings and readouts, and the one face for three kinds of model."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.monitoring
@@ -19,10 +20,11 @@ from spectrax.training import Program
 
 # float32 sums of at most 60 terms of order 1
 ROUNDING = 3e-6
-X = np.random.default_rng(0).standard_normal((9, 60)).astype(np.float32)
+X_HOST = np.random.default_rng(0).standard_normal((9, 60)).astype(np.float32)
+X = jnp.asarray(X_HOST)
 
 
-def parts(model, replicate=0, example=X):
+def parts(model, replicate=0, example=X) -> tuple[Any, Any, Any]:
     network = Network.of(model, jnp.asarray(example))
     return network, *network.init(keys.stream(0, "init", replicate))
 
@@ -35,7 +37,7 @@ def as_float64(tree):
 def test_the_two_layer_network_is_its_formula(activation, by_hand):
     network, params, rest = parts(lambda rngs: TwoLayer(60, 40, rngs=rngs, activation=activation))
     w, a = as_float64((params["W"], rest["readout"]))
-    hidden = by_hand(X.astype(np.float64) @ w.T / np.sqrt(60))
+    hidden = by_hand(X_HOST.astype(np.float64) @ w.T / np.sqrt(60))
     np.testing.assert_allclose(network.apply(params, rest, X)[0], hidden @ a / np.sqrt(40), atol=ROUNDING)
     np.testing.assert_allclose(network.features(params, rest, X), hidden / np.sqrt(40), atol=ROUNDING)
 
@@ -51,13 +53,13 @@ def test_standard_scaling_is_the_same_function_with_the_factors_inside_the_weigh
 
 
 def test_a_step_under_standard_scaling_moves_the_function_d_times_as_far_through_w():
-    y = jnp.asarray(np.sin(X[:, 0]))
+    y = jnp.asarray(np.sin(X_HOST[:, 0]))
     moved = []
     for scaling, rate in (("ntk", 0.06), ("standard", 0.001)):
         network, params, rest = parts(lambda rngs, s=scaling: TwoLayer(60, 40, rngs=rngs, scaling=s))
         program = Program(network, GD())
         state = training.start(params, rest, program=program, samples=9, trace=1, key=keys.stream(0, "shuffle"))
-        after = training.advance(state, rate, Batch(jnp.asarray(X), y), 1, program=program)
+        after = training.advance(state, rate, Batch(X, y), 1, program=program)
         moved.append(np.asarray(network.apply(after.params, rest, X)[0] - network.apply(params, rest, X)[0]))
     # differences of float32 outputs of order 1 that move by about .02
     np.testing.assert_allclose(moved[0], moved[1], atol=1e-6)
@@ -65,7 +67,7 @@ def test_a_step_under_standard_scaling_moves_the_function_d_times_as_far_through
 
 
 def test_weights_and_gaussian_readout_are_standard_normal():
-    _, params, rest = parts(lambda rngs: TwoLayer(200, 300, rngs=rngs), example=np.zeros((1, 200)))
+    _, params, rest = parts(lambda rngs: TwoLayer(200, 300, rngs=rngs), example=jnp.zeros((1, 200)))
     # p < 1e-4 rejects a true normal once in 10^4 seeds; 6e4 and 300 draws
     assert kstest(np.asarray(params["W"]).ravel(), "norm").pvalue > 1e-4
     assert kstest(np.asarray(rest["readout"]), "norm").pvalue > 1e-4
@@ -93,7 +95,7 @@ def test_a_frozen_readout_is_no_parameter_and_a_trained_one_is(model):
 @pytest.mark.parametrize("widths", [(5,), (40, 30), (20, 20, 20, 10)])
 def test_an_mlp_of_any_depth_is_its_formula(widths):
     network, params, rest = parts(lambda rngs: MLP(60, widths, rngs=rngs))
-    z = X.astype(np.float64)
+    z = X_HOST.astype(np.float64)
     assert [w.shape for _, w in sorted(params["layers"].items())] == list(zip(widths, (60, *widths), strict=False))
     for _, w in sorted(as_float64(params["layers"]).items()):
         z = np.tanh(z @ w.T / np.sqrt(z.shape[1]))
@@ -147,7 +149,7 @@ class Pair:
 def test_a_linen_module_is_taken_as_it_is_or_from_a_factory(model):
     network, params, rest = parts(model)
     assert rest == {}
-    hidden = np.tanh(X.astype(np.float64) @ as_float64(params["hidden"]["kernel"]))
+    hidden = np.tanh(X_HOST.astype(np.float64) @ as_float64(params["hidden"]["kernel"]))
     np.testing.assert_allclose(network.features(params, rest, X), hidden, atol=ROUNDING)
     expected = hidden @ as_float64(params["readout"]["kernel"])[:, 0]
     np.testing.assert_allclose(network.apply(params, rest, X)[0], expected, atol=ROUNDING)
@@ -158,7 +160,7 @@ def test_running_statistics_of_a_linen_module_are_kept_apart_and_move():
     assert set(rest) == {"batch_stats"}
     program = Program(network, GD())
     state = training.start(params, rest, program=program, samples=9, trace=2, key=keys.stream(0, "shuffle"))
-    after = training.advance(state, 0.01, Batch(jnp.asarray(X), jnp.zeros(9)), 2, program=program)
+    after = training.advance(state, 0.01, Batch(X, jnp.zeros(9)), 2, program=program)
     before, now = (s.rest["batch_stats"]["norm"]["mean"] for s in (state, after))
     assert not np.array_equal(before, now)
 
@@ -191,18 +193,18 @@ def test_a_factory_that_makes_fresh_functions_compiles_once_for_all_replicates()
 
     compiled = []
 
-    def listen(event, _, **facts):
-        if event.endswith("backend_compile_duration") and "_advance" in facts.get("fun_name", ""):
+    def listen(event: str, duration_secs: float, **facts):
+        if event.endswith("backend_compile_duration") and "_advance" in str(facts.get("fun_name", "")):
             compiled.append(facts["fun_name"])
 
-    network = Network.of(factory, jnp.asarray(X))
+    network = Network.of(factory, X)
     program = Program(network, GD())
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
         for replicate in range(3):
-            state = training.start(*network.init(keys.stream(0, "init", replicate)), program=program, samples=9, trace=1,
-                                   key=keys.stream(0, "shuffle"))
-            training.advance(state, 0.1, Batch(jnp.asarray(X), jnp.zeros(9)), 1, program=program)
+            params, rest = network.init(keys.stream(0, "init", replicate))
+            state = training.start(params, rest, program=program, samples=9, trace=1, key=keys.stream(0, "shuffle"))
+            training.advance(state, 0.1, Batch(X, jnp.zeros(9)), 1, program=program)
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
     assert len(compiled) == 1
@@ -224,7 +226,7 @@ def test_a_factory_that_makes_fresh_functions_compiles_once_for_all_replicates()
 )
 def test_bad_models_are_refused_in_one_line(make, message):
     with pytest.raises(ValueError, match=message) as caught:
-        Network.of(make, jnp.asarray(X))
+        Network.of(make, X)
     assert "\n" not in str(caught.value)
 
 

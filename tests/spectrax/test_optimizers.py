@@ -1,4 +1,4 @@
-"""Optimizers: their update rules against NumPy, their names, their refusals. Bitwise equality with optax: test_training."""
+"""Optimizers: their update rules against NumPy, their names, their refusals. Equality with optax: test_training."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -73,7 +73,8 @@ def test_weight_decay_is_added_to_the_gradient(case):
         w = w - RATE * (g + 0.05 * w)
         expected.append(w)
     np.testing.assert_allclose(path_of(GD(weight_decay=0.05), gradients, start), expected, rtol=ROUNDING, atol=ROUNDING)
-    np.testing.assert_allclose(path_of(Adam(weight_decay=0.05), *case), adam_by_hand(*case, decay=0.05), rtol=1e-4, atol=1e-5)
+    found = path_of(Adam(weight_decay=0.05), *case)
+    np.testing.assert_allclose(found, adam_by_hand(*case, decay=0.05), rtol=1e-4, atol=1e-5)    # as above
 
 
 def test_a_schedule_multiplies_the_rate(case):

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from spectrax.pool import CapturePool, usable_cores
 
-np.eye(2) @ np.eye(2)      # a BLAS is loaded before it is asked for its threads
+np.eye(2) @ np.eye(2)  # a BLAS is loaded before it is asked for its threads
 
 
 def blas_threads():

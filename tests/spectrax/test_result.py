@@ -11,24 +11,41 @@ from spectrax.store import Store, StoreError
 # a multilayer perceptron on 8 inputs with widths (12, 8): matrices of two shapes, then a third of the first shape
 SHAPES = {"12x8": ["layers/0", "layers/2"], "8x12": ["layers/1"]}
 RATES, STEPS = (0.1, 1.0, 3e-5), [0, 1, 10]
-POINTS = [{"optimizer": name, "learning_rate": rate, "replicate": replicate}
-          for replicate in (0, 1) for name in ("gd", "adam") for rate in RATES]
+POINTS = [
+    {"optimizer": name, "learning_rate": rate, "replicate": replicate}
+    for replicate in (0, 1)
+    for name in ("gd", "adam")
+    for rate in RATES
+]
 MISSING = {"optimizer": "adam", "learning_rate": 3e-5, "replicate": 1}
 
 
 def code(point, matrix=0.0, step=0.0):
     """A number that names where it belongs; exact in binary, so that equality is exact."""
-    return 64 * RATES.index(point["learning_rate"]) + 16 * point["replicate"] + 8 * (point["optimizer"] == "adam") + step + matrix / 4
+    return (
+        64 * RATES.index(point["learning_rate"])
+        + 16 * point["replicate"]
+        + 8 * (point["optimizer"] == "adam")
+        + step
+        + matrix / 4
+    )
 
 
 def values_of(point):
-    groups = {"network": {"loss": (("step",), np.array([code(point, step=s) for s in range(3)])),
-                          "diverged": ((), 0.0), "training_loss": (("iteration",), np.full(11, code(point)))}}
+    groups = {
+        "network": {
+            "loss": (("step",), np.array([code(point, step=s) for s in range(3)])),
+            "diverged": ((), 0.0),
+            "training_loss": (("iteration",), np.full(11, code(point))),
+        }
+    }
     for shape, names in SHAPES.items():
         norms = np.array([[code(point, int(n[-1]), s) for s in range(3)] for n in names])
         rank = np.arange(8.0) if shape == "12x8" else np.arange(12.0)
-        groups[shape] = {"norm": (("matrix", "step"), norms),
-                         "eigenvalues": (("matrix", "step", "rank"), norms[..., None] + rank)}
+        groups[shape] = {
+            "norm": (("matrix", "step"), norms),
+            "eigenvalues": (("matrix", "step", "rank"), norms[..., None] + rank),
+        }
     groups["12x8"]["only_here"] = (("matrix", "step"), np.zeros((2, 3)))
     return groups
 
@@ -36,9 +53,14 @@ def values_of(point):
 @pytest.fixture(scope="module")
 def result(tmp_path_factory) -> Result:
     folder = tmp_path_factory.mktemp("stored")
-    header = {"identity": {}, "experiment": "stranger", "axes": ["optimizer", "learning_rate", "replicate"],
-              "coords": {"step": STEPS}, "matrices": SHAPES,
-              "config": {"samples": 20, "inputs": 8, "width": 12, "model": "strangers_code:Model"}}
+    header = {
+        "identity": {},
+        "experiment": "stranger",
+        "axes": ["optimizer", "learning_rate", "replicate"],
+        "coords": {"step": STEPS},
+        "matrices": SHAPES,
+        "config": {"samples": 20, "inputs": 8, "width": 12, "model": "strangers_code:Model"},
+    }
     with Store.open(folder, header) as store:
         store.register(POINTS)
         for point in POINTS:
@@ -75,7 +97,13 @@ def test_a_missing_run_is_not_a_number(result):
 def test_matrices_of_different_shape_keep_their_own_ranks(result):
     assert result.get("eigenvalues", "layers/1").sizes["rank"] == 12
     assert result.get("eigenvalues", "layers/0").sizes["rank"] == 8
-    assert result.at(matrix="layers/1")["eigenvalues"].dims == ("optimizer", "learning_rate", "replicate", "step", "rank")
+    assert result.at(matrix="layers/1")["eigenvalues"].dims == (
+        "optimizer",
+        "learning_rate",
+        "replicate",
+        "step",
+        "rank",
+    )
 
 
 def test_a_matrix_that_is_not_named_is_asked_for(result):
@@ -87,7 +115,7 @@ def test_a_matrix_that_is_not_named_is_asked_for(result):
 
 
 def test_an_unknown_variable_names_the_nearest(result):
-    with pytest.raises(KeyError, match="got 'eigenvalue'. Nearest: eigenvalues"):
+    with pytest.raises(KeyError, match=r"got 'eigenvalue'\. Nearest: eigenvalues"):
         result["eigenvalue"]
 
 
@@ -113,14 +141,17 @@ def test_first_and_last_are_the_outer_captured_steps(result):
     assert result.last()["loss"].identical(result.at(step=10)["loss"])
 
 
-@pytest.mark.parametrize(("selection", "message"), [
-    ({"optimiser": "adam"}, "must name one of optimizer, learning_rate, replicate, step, matrix; got 'optimiser'"),
-    ({"optimizer": "sgd"}, "optimizer must be one of gd, adam; got 'sgd'"),
-    ({"learning_rate": 0.2}, "learning_rate must be one of 3e-05, 0.1, 1.0; got 0.2"),
-    ({"learning_rate": [0.1, 0.2]}, "learning_rate must be one of 3e-05, 0.1, 1.0; got 0.2"),
-    ({"step": 2}, "step must be one of 0, 1, 10; got 2"),
-    ({"matrix": "W"}, "matrix must be one of layers/0, layers/2, layers/1; got 'W'"),
-])
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        ({"optimiser": "adam"}, "must name one of optimizer, learning_rate, replicate, step, matrix; got 'optimiser'"),
+        ({"optimizer": "sgd"}, "optimizer must be one of gd, adam; got 'sgd'"),
+        ({"learning_rate": 0.2}, "learning_rate must be one of 3e-05, 0.1, 1.0; got 0.2"),
+        ({"learning_rate": [0.1, 0.2]}, "learning_rate must be one of 3e-05, 0.1, 1.0; got 0.2"),
+        ({"step": 2}, "step must be one of 0, 1, 10; got 2"),
+        ({"matrix": "W"}, "matrix must be one of layers/0, layers/2, layers/1; got 'W'"),
+    ],
+)
 def test_a_selection_that_is_not_stored_names_what_is(result, selection, message):
     with pytest.raises(ValueError, match=message):
         result.at(**selection)
@@ -131,7 +162,9 @@ def test_the_table_has_a_row_for_each_stored_run_step_and_matrix(result):
     assert len(table) == (len(POINTS) - 1) * len(STEPS) * 3
     assert {"optimizer", "learning_rate", "replicate", "step", "matrix", "loss", "norm", "diverged"} <= set(table)
     assert "eigenvalues" not in table
-    row = table.query("optimizer == 'adam' and learning_rate == 1 and replicate == 1 and step == 10 and matrix == 'layers/1'")
+    row = table.query(
+        "optimizer == 'adam' and learning_rate == 1 and replicate == 1 and step == 10 and matrix == 'layers/1'"
+    )
     point = {"optimizer": "adam", "learning_rate": 1.0, "replicate": 1}
     assert row["norm"].item() == code(point, 1, 2)
     assert row["loss"].item() == code(point, step=2)

@@ -25,22 +25,31 @@ def two_layer(rngs):
 
 
 def study(**changes):
-    declared = {"task": SingleIndex(24, INPUTS, test_samples=8), "model": two_layer,
-                "optimizers": {"gd": GD(), "adam": Adam()}, "learning_rates": (0.1, 1.0), "steps": (0, 1, 3),
-                "captures": [captures.spectrum(), captures.update(), captures.losses(), captures.stability()], "replicates": 2}
+    declared = {
+        "task": SingleIndex(24, INPUTS, test_samples=8),
+        "model": two_layer,
+        "optimizers": {"gd": GD(), "adam": Adam()},
+        "learning_rates": (0.1, 1.0),
+        "steps": (0, 1, 3),
+        "captures": [captures.spectrum(), captures.update(), captures.losses(), captures.stability()],
+        "replicates": 2,
+    }
     return sweep.Study(**(declared | changes))
 
 
-def run(plan, folder, **options):
+def stored(plan, folder):
     header = {"identity": plan.signature(), "experiment": "test", "axes": list(plan.axes), "coords": plan.coords()}
-    with Store.open(folder, header) as store:
+    return Store.open(folder, header)
+
+
+def run(plan, folder, **options):
+    with stored(plan, folder) as store:
         session = sweep.run(plan, store, **options)
     return open_result(folder), session
 
 
 def finished(plan, folder):
-    header = {"identity": plan.signature(), "experiment": "test", "axes": list(plan.axes), "coords": plan.coords()}
-    with Store.open(folder, header) as store:
+    with stored(plan, folder) as store:
         return store.finished()
 
 
@@ -95,20 +104,22 @@ class Interrupting:
 
 
 def exploding(at, factor):
-    """Gradient descent whose step number `at` multiplies the weights' update by `factor` where the rate is above 0.5."""
+    """Gradient descent whose step number `at` multiplies the gradient by `factor` where the rate is above 0.5."""
+
     def optimizer(rate):
-        def update(gradient, count, params=None):
-            scale = jnp.where((count == at) & (rate > 0.5), factor, -rate)
-            return optax.tree_utils.tree_scale(scale, gradient), count + 1
+        def update(updates, state, params=None):
+            scale = jnp.where((state == at) & (rate > 0.5), factor, -rate)
+            return optax.tree_utils.tree_scale(scale, updates), state + 1
 
         return optax.GradientTransformation(lambda params: jnp.int32(0), update)
+
     return optimizer
 
 
 def test_step_0_is_captured_once_per_replicate(tmp_path):
     counted = Counted()
     run(study(captures=[captures.spectrum(), counted.capture()]), tmp_path)
-    assert counted.calls == {0: 2, 1: 8, 3: 8}     # 2 replicates, 8 runs
+    assert counted.calls == {0: 2, 1: 8, 3: 8}  # 2 replicates, 8 runs
 
 
 def test_runs_of_a_replicate_share_data_and_initial_weights(whole):
@@ -127,12 +138,14 @@ def test_rates_and_optimizers_differ_after_a_step(whole):
 
 def test_every_run_equals_the_run_taken_alone(whole, tmp_path):
     for optimizer, rate in (("gd", 1.0), ("adam", 0.1)):
-        alone, _ = run(study(optimizers={optimizer: study().optimizers[optimizer]}, learning_rates=(rate,)), tmp_path / optimizer)
+        alone, _ = run(
+            study(optimizers={optimizer: study().optimizers[optimizer]}, learning_rates=(rate,)), tmp_path / optimizer
+        )
         assert_same_bits(whole, alone, optimizer=optimizer, learning_rate=rate)
 
 
 def test_a_stored_loss_belongs_to_every_step(whole):
-    assert whole["training_loss"].sizes["iteration"] == 5     # 3 steps, one more for the last update, the loss after it
+    assert whole["training_loss"].sizes["iteration"] == 5  # 3 steps, one more for the last update, the loss after it
     assert np.isfinite(whole["training_loss"].isel(iteration=slice(0, 4))).all()
     assert np.isnan(whole["training_loss"].isel(iteration=4)).all()
 
@@ -158,11 +171,13 @@ def test_a_run_that_leaves_the_finite_numbers_is_kept_and_marked_with_its_step(t
     at = result.at(optimizer="gd", learning_rate=1.0)
     assert at["diverged"].values.tolist() == [1.0, 1.0]
     assert at["diverged_step"].values.tolist() == [2.0, 2.0]
-    finite = np.isfinite(at["eigenvalues"]).all("rank").all("replicate")
+    finite = at["eigenvalues"].notnull().all("rank").all("replicate")
     assert finite.values.tolist() == [True, True, False, False]
     # the update of step 1 leads to weights that aren't finite
-    assert np.isfinite(at["update_norm"]).all("replicate").values.tolist() == [True, False, False, False]
-    calm, _ = run(study(optimizers={"gd": exploding(1, factor)}, steps=(0, 1, 2, 3), learning_rates=(0.1,)), tmp_path / "calm")
+    assert at["update_norm"].notnull().all("replicate").values.tolist() == [True, False, False, False]
+    calm, _ = run(
+        study(optimizers={"gd": exploding(1, factor)}, steps=(0, 1, 2, 3), learning_rates=(0.1,)), tmp_path / "calm"
+    )
     assert calm["diverged"].values.tolist() == [[[0.0, 0.0]]]
     assert np.isnan(calm["diverged_step"]).all()
     assert_same_bits(result, calm, optimizer="gd", learning_rate=0.1)
@@ -170,8 +185,12 @@ def test_a_run_that_leaves_the_finite_numbers_is_kept_and_marked_with_its_step(t
 
 def test_a_loss_that_overflows_marks_the_run_though_its_weights_are_finite(tmp_path):
     # identity activation: weights of order 1e25 give outputs of that order, whose squares exceed float32's 3e38
-    linear = study(model=lambda rngs: TwoLayer(INPUTS, WIDTH, rngs=rngs, activation=lambda z: z),
-                   optimizers={"gd": GD()}, learning_rates=(0.01, 1e25), steps=(0, 1))
+    linear = study(
+        model=lambda rngs: TwoLayer(INPUTS, WIDTH, rngs=rngs, activation=lambda z: z),
+        optimizers={"gd": GD()},
+        learning_rates=(0.01, 1e25),
+        steps=(0, 1),
+    )
     result, _ = run(linear, tmp_path)
     assert np.isfinite(result["eigenvalues"]).all()
     assert result.at(optimizer="gd")["diverged"].values.tolist() == [[0.0, 0.0], [1.0, 1.0]]
@@ -191,7 +210,9 @@ def test_a_capture_that_raises_is_named_and_finished_runs_are_stored(whole, tmp_
             raise ZeroDivisionError("division by nothing")
 
     plans = [study(captures=[*study().captures, Counted(f).capture()]) for f in (fail, None)]
-    with pytest.raises(CaptureError, match=r"^capture counted failed at step 3: ZeroDivisionError: division by nothing$"):
+    with pytest.raises(
+        CaptureError, match=r"^capture counted failed at step 3: ZeroDivisionError: division by nothing$"
+    ):
         run(plans[0], tmp_path, workers=1)
     assert finished(plans[0], tmp_path)[:2] == plans[0].points()[:2]
     mended, session = run(plans[1], tmp_path)
@@ -199,16 +220,16 @@ def test_a_capture_that_raises_is_named_and_finished_runs_are_stored(whole, tmp_
     assert mended["eigenvalues"].identical(whole["eigenvalues"])
 
 
-def test_a_capture_of_a_matrix_is_named_with_the_matrix(tmp_path):
-    broken = captures.Capture("broken", {"x": ()}, lambda moment, view: {"x": 1 / 0})
-    with pytest.raises(CaptureError, match=r"capture broken failed at step 0, matrix W: ZeroDivisionError"):
-        run(study(captures=[broken]), tmp_path)
-
-
-def test_a_capture_must_return_what_its_schema_says(tmp_path):
-    broken = captures.Capture("broken", {"x": ()}, lambda moment: {"y": 1.0}, per_matrix=False)
-    with pytest.raises(CaptureError, match=r"capture broken must return \['x'\]; got \['y'\]\."):
-        run(study(captures=[broken]), tmp_path)
+@pytest.mark.parametrize(
+    ("fn", "message"),
+    [
+        (lambda moment, view: {"x": 1 / 0}, r"capture broken failed at step 0, matrix W: ZeroDivisionError"),
+        (lambda moment, view: {"y": 1.0}, r"capture broken must return \['x'\]; got \['y'\]\."),
+    ],
+)
+def test_a_broken_capture_is_named_with_its_matrix_or_what_it_should_return(tmp_path, fn, message):
+    with pytest.raises(CaptureError, match=message):
+        run(study(captures=[captures.Capture("broken", {"x": ()}, fn)]), tmp_path)
 
 
 @pytest.mark.parametrize("after", [1, 5, 8, 22])
@@ -216,7 +237,7 @@ def test_an_interrupted_study_keeps_its_finished_runs_and_ends_as_if_undisturbed
     with pytest.raises(KeyboardInterrupt):
         run(study(), tmp_path, progress=Interrupting(after))
     kept = finished(study(), tmp_path)
-    assert len(kept) >= (after - 1) // 3 - 1      # a run has 3 units; the last one's captures may have been dropped
+    assert len(kept) >= (after - 1) // 3 - 1  # a run has 3 units; the last one's captures may have been dropped
     result, session = run(study(), tmp_path)
     assert session["runs"] == 8 - len(kept)
     assert_same_bits(whole, result)
@@ -263,18 +284,11 @@ def test_a_finished_study_trains_nothing(whole, tmp_path):
 def test_batching_is_recorded_told_apart_and_equal_to_rounding(whole, tmp_path):
     plan = study(batching=3, learning_rates=(0.1, 1.0), optimizers={"gd": GD()})
     assert plan.signature() != study().signature()
-    batched, session = run(plan, tmp_path)     # 2 rates in chunks of 3: padded
+    batched, session = run(plan, tmp_path)  # 2 rates in chunks of 3: padded
     assert session["mapping"] == "vmap of 3"
     single = whole.at(optimizer=["gd"])["eigenvalues"]
     # float32 weights of order 1, 4 steps: 1e-6 of the largest eigenvalue, 10 times the rounding of one product
     np.testing.assert_allclose(batched["eigenvalues"], single, rtol=0, atol=1e-6 * float(single.max()))
-
-
-def test_separate_runs_are_recorded_as_such_with_their_timing(tmp_path):
-    _, session = run(study(replicates=1), tmp_path, workers=2)
-    assert session["mapping"] == "separate runs"
-    assert session["workers"] == 2
-    assert 0 < session["training_seconds"] < session["seconds"]
 
 
 def test_a_model_without_a_matrix_warns_and_keeps_its_network_captures(tmp_path):

@@ -22,7 +22,10 @@ class Killed(BaseException):
 
 def values_of(point):
     first = point["rate"] + 10 * point["replicate"]
-    return {"12x8": {"eigenvalues": (("matrix", "rank"), first + np.arange(8.0)[None])}, "network": {"loss": ((), first)}}
+    return {
+        "12x8": {"eigenvalues": (("matrix", "rank"), first + np.arange(8.0)[None])},
+        "network": {"loss": ((), first)},
+    }
 
 
 def fill(folder, points, header=HEADER):
@@ -141,22 +144,25 @@ def test_leftovers_of_a_killed_header_write_are_no_strangers(tmp_path):
 
 
 def test_two_processes_cannot_write_one_store(tmp_path):
-    hold = (f"from spectrax.store import Store\nwith Store.open({str(tmp_path)!r}, {HEADER!r}):\n"
-            "    print('held', flush=True)\n    input()\n")
+    hold = (
+        f"from spectrax.store import Store\nwith Store.open({str(tmp_path)!r}, {HEADER!r}):\n"
+        "    print('held', flush=True)\n    input()\n"
+    )
     other = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdin is not None
     assert other.stdout is not None
     try:
         assert other.stdout.readline() == "held\n"
         assert "one process at a time may write a store; another holds" in error_of(tmp_path)
-        assert open_result(tmp_path).axes == {"rate": [], "replicate": []}     # reading needs no lock
+        assert open_result(tmp_path).axes == {"rate": [], "replicate": []}  # reading needs no lock
     finally:
         other.communicate("\n", timeout=30)
     fill(tmp_path, POINTS[:1])
 
 
 def test_the_lock_ends_with_the_process_that_held_it(tmp_path):
-    die = f"import os\nfrom spectrax.store import Store\nStore.open({str(tmp_path)!r}, {HEADER!r})\nos.kill(os.getpid(), 9)\n"
+    hold = f"import os\nfrom spectrax.store import Store\nStore.open({str(tmp_path)!r}, {HEADER!r})\n"
+    die = hold + "os.kill(os.getpid(), 9)\n"
     assert subprocess.run([sys.executable, "-c", die], check=False).returncode == -9
     fill(tmp_path, POINTS[:1])
 
@@ -191,7 +197,7 @@ def test_force_starts_afresh_and_keeps_files_that_no_study_wrote(tmp_path):
         assert store.missing(POINTS) == POINTS
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert not (tmp_path / "claims.csv").exists()
-    fill(tmp_path, POINTS, other)     # the foreign file doesn't stand in the way of going on
+    fill(tmp_path, POINTS, other)  # the foreign file doesn't stand in the way of going on
 
 
 def test_a_folder_that_cannot_be_made_is_named_with_the_reason(tmp_path):
@@ -206,7 +212,7 @@ def test_a_folder_without_write_permission_is_named_with_the_reason(tmp_path, mo
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.open", refuse)     # a mode would not stop the administrator
+    monkeypatch.setattr("pathlib.Path.open", refuse)  # a mode would not stop the administrator
     assert "Permission denied. Choose another --output." in error_of(tmp_path)
 
 
@@ -240,7 +246,7 @@ def test_a_header_of_another_format_names_both(tmp_path):
     fill(tmp_path, POINTS)
     path = tmp_path / "study.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
-    with pytest.raises(StoreError, match="must have format 1; .* has 99. Use the spectrax that wrote it"):
+    with pytest.raises(StoreError, match=r"must have format 1; .* has 99\. Use the spectrax that wrote it"):
         open_result(tmp_path)
     assert "has 99" in error_of(tmp_path)
 

@@ -1,7 +1,9 @@
 """What may be declared, and `spectrax.sweep` over one's own model: bad input stops before a folder is made."""
 
+import contextlib
 import subprocess
 import sys
+import time
 import warnings
 
 import jax.numpy as jnp
@@ -45,8 +47,14 @@ OPTIONS = {"task": TASK, "optimizers": {"adam": optax.adam}, "learning_rates": (
 
 
 def study(**changes):
-    declared = {"task": TASK, "model": lambda rngs: TwoLayer(6, 10, rngs=rngs), "optimizers": {"gd": GD()},
-                "learning_rates": (0.1,), "steps": (0, 1), "captures": [captures.spectrum()]}
+    declared = {
+        "task": TASK,
+        "model": lambda rngs: TwoLayer(6, 10, rngs=rngs),
+        "optimizers": {"gd": GD()},
+        "learning_rates": (0.1,),
+        "steps": (0, 1),
+        "captures": [captures.spectrum()],
+    }
     return sweep.Study(**(declared | changes))
 
 
@@ -83,11 +91,13 @@ def test_running_it_again_trains_nothing_and_more_replicates_extend_it(tmp_path)
 
 def test_another_process_recognises_the_same_study(tmp_path):
     # functions inside a task print their address, which another process doesn't share
-    program = ("import sys, spectrax, optax\nfrom spectrax import captures\nfrom spectrax.tasks import SingleIndex\n"
-               "class Mine:\n    def __init__(self, rngs): pass\n"
-               "r = spectrax.sweep(Mine, task=SingleIndex(20, 6, test_samples=8), optimizers={'adam': optax.adam},"
-               " learning_rates=(.01, .1), steps=(0, 2), captures=[captures.spectrum()], replicates=1, out=sys.argv[1])\n"
-               "print(len(r.header['sessions']))\n")
+    program = (
+        "import sys, spectrax, optax\nfrom spectrax import captures\nfrom spectrax.tasks import SingleIndex\n"
+        "class Mine:\n    def __init__(self, rngs): pass\n"
+        "r = spectrax.sweep(Mine, task=SingleIndex(20, 6, test_samples=8), optimizers={'adam': optax.adam},"
+        " learning_rates=(.01, .1), steps=(0, 2), captures=[captures.spectrum()], replicates=1, out=sys.argv[1])\n"
+        "print(len(r.header['sessions']))\n"
+    )
     spectrax.sweep(Mine, **OPTIONS, replicates=1, out=tmp_path, captures=[captures.spectrum()])
     found = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
     assert found.stdout == "1\n", found.stderr
@@ -102,27 +112,30 @@ def test_another_model_or_other_steps_are_another_study(tmp_path):
         spectrax.sweep(Mine, **(OPTIONS | {"steps": (0, 3)}), **options)
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"learning_rates": (0.1, 0.0)}, r"a learning rate must be positive and finite; got 0\.0\."),
-    ({"learning_rates": (-1,)}, r"must be positive and finite; got -1\.0\."),
-    ({"learning_rates": (float("nan"),)}, "must be positive and finite; got nan"),
-    ({"learning_rates": (float("inf"),)}, "must be positive and finite; got inf"),
-    ({"learning_rates": ()}, "must name at least one rate; got none"),
-    ({"learning_rates": (0.1, 0.1)}, "must be distinct"),
-    ({"learning_rates": {"sgd": (0.1,)}}, "must be given for each optimizer; 'gd' is missing"),
-    ({"steps": (0, 2, 1)}, r"steps must increase strictly; got 1 after 2\. Sort them or use schedule\.at"),
-    ({"steps": (0, 1, 1)}, "steps must increase strictly; got 1 after 1"),
-    ({"steps": (-1, 0)}, "steps must be integers from 0 on; got -1"),
-    ({"steps": ()}, "steps must name at least one step"),
-    ({"replicates": 0}, "replicates must be an integer of at least 1; got 0"),
-    ({"replicates": True}, "replicates must be an integer of at least 1; got True"),
-    ({"batching": 0}, "batching must be an integer of at least 1"),
-    ({"leading": 0}, "leading must be an integer of at least 1"),
-    ({"seed": -1}, "seed must be an integer of at least 0; got -1"),
-    ({"optimizers": {}}, "optimizers must name at least one"),
-    ({"captures": []}, "captures must be at least one, each once"),
-    ({"captures": [captures.spectrum(), captures.spectrum()]}, "captures must be at least one, each once"),
-])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rates": (0.1, 0.0)}, r"a learning rate must be positive and finite; got 0\.0\."),
+        ({"learning_rates": (-1,)}, r"must be positive and finite; got -1\.0\."),
+        ({"learning_rates": (float("nan"),)}, "must be positive and finite; got nan"),
+        ({"learning_rates": (float("inf"),)}, "must be positive and finite; got inf"),
+        ({"learning_rates": ()}, "must name at least one rate; got none"),
+        ({"learning_rates": (0.1, 0.1)}, "must be distinct"),
+        ({"learning_rates": {"sgd": (0.1,)}}, "must be given for each optimizer; 'gd' is missing"),
+        ({"steps": (0, 2, 1)}, r"steps must increase strictly; got 1 after 2\. Sort them or use schedule\.at"),
+        ({"steps": (0, 1, 1)}, "steps must increase strictly; got 1 after 1"),
+        ({"steps": (-1, 0)}, "steps must be integers from 0 on; got -1"),
+        ({"steps": ()}, "steps must name at least one step"),
+        ({"replicates": 0}, "replicates must be an integer of at least 1; got 0"),
+        ({"replicates": True}, "replicates must be an integer of at least 1; got True"),
+        ({"batching": 0}, "batching must be an integer of at least 1"),
+        ({"leading": 0}, "leading must be an integer of at least 1"),
+        ({"seed": -1}, "seed must be an integer of at least 0; got -1"),
+        ({"optimizers": {}}, "optimizers must name at least one"),
+        ({"captures": []}, "captures must be at least one, each once"),
+        ({"captures": [captures.spectrum(), captures.spectrum()]}, "captures must be at least one, each once"),
+    ],
+)
 def test_a_study_that_cannot_be_run_is_refused_when_it_is_declared(changes, message):
     with pytest.raises(ValueError, match=message) as caught:
         study(**changes)
@@ -138,7 +151,7 @@ def test_a_model_of_wrong_size_stops_before_a_folder_is_made(tmp_path):
 def test_a_factory_that_needs_the_values_of_its_draws_is_not_refused():
     def factory(rngs):
         model = TwoLayer(6, 10, rngs=rngs)
-        assert float(model.readout[...].sum()) != 0      # can't be known without drawing
+        assert float(model.readout[...].sum()) != 0  # can't be known without drawing
         return model
 
     sweep.check(study(model=factory))
@@ -178,12 +191,42 @@ def test_a_grid_that_fails_keeps_the_points_it_measured(tmp_path):
     assert spectrax.open(tmp_path)["value"].values.tolist() == [1.0, 2.0]
 
 
+def test_an_interrupted_grid_keeps_the_points_in_flight(tmp_path):
+    def measure(side):
+        time.sleep(0.05)
+        return {"value": ((), float(side))}
+
+    class Interrupting:
+        def advance(self, units):
+            raise KeyboardInterrupt
+
+    grid = sweep.Grid(measure, {"side": (1, 2, 3, 4, 5, 6)})
+    header = {"identity": grid.signature(), "experiment": "grid", "axes": list(grid.axes), "coords": grid.coords()}
+    with Store.open(tmp_path, header) as store:
+        with pytest.raises(KeyboardInterrupt):
+            sweep.run(grid, store, workers=1, progress=lambda total, done: contextlib.nullcontext(Interrupting()))
+        assert store.finished() in ([{"side": 1}, {"side": 2}], [{"side": 1}, {"side": 2}, {"side": 3}])
+        sweep.run(grid, store)
+    assert spectrax.open(tmp_path)["value"].values.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+
+
 def test_a_session_records_versions_threads_mapping_and_timing(tmp_path):
     spectrax.sweep(Mine, **OPTIONS, replicates=1, out=tmp_path, captures=[captures.spectrum()])
     (session,) = read_header(tmp_path)["sessions"]
     assert session["versions"]["spectrax-rmt"] == spectrax.__version__
+    assert session["mapping"] == "separate runs"
+    assert 0 < session["training_seconds"] < session["seconds"]
     assert {"jax", "flax", "optax", "numpy", "scipy"} <= set(session["versions"])
-    assert {"started", "commit", "cores", "device", "matmul_precision", "mapping", "seconds", "training_seconds"} <= set(session)
+    assert {
+        "started",
+        "commit",
+        "cores",
+        "device",
+        "matmul_precision",
+        "mapping",
+        "seconds",
+        "training_seconds",
+    } <= set(session)
 
 
 def test_going_on_elsewhere_warns_and_goes_on(tmp_path, monkeypatch):
@@ -191,12 +234,14 @@ def test_going_on_elsewhere_warns_and_goes_on(tmp_path, monkeypatch):
     spectrax.sweep(Mine, **OPTIONS, replicates=1, **options)
     here = environment.describe()
     monkeypatch.setattr(environment, "describe", lambda: {**here, "cores": 99})
-    with pytest.warns(UserWarning, match=r"the stored runs were made elsewhere: cores was \d+, is 99\. Bits may differ"):
+    with pytest.warns(
+        UserWarning, match=r"the stored runs were made elsewhere: cores was \d+, is 99\. Bits may differ"
+    ):
         spectrax.sweep(Mine, **OPTIONS, replicates=2, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         monkeypatch.undo()
-        spectrax.sweep(Mine, **OPTIONS, replicates=2, **options)      # nothing to do, nothing to warn of
+        spectrax.sweep(Mine, **OPTIONS, replicates=2, **options)  # nothing to do, nothing to warn of
 
 
 def test_a_killed_session_leaves_its_trace(tmp_path):

@@ -43,7 +43,8 @@ def test_inputs_are_standard_normal(drawn, which):
 
 
 def test_the_teacher_is_a_unit_vector_uniform_on_the_sphere():
-    teachers = np.stack([SingleIndex(1, 40, test_samples=1).draw(keys.stream(0, "data", r)).directions["teacher"] for r in range(200)])
+    task = SingleIndex(1, 40, test_samples=1)
+    teachers = np.stack([task.draw(keys.stream(0, "data", r)).directions["teacher"] for r in range(200)])
     np.testing.assert_allclose(np.linalg.norm(teachers, axis=1), 1.0, rtol=1e-6)  # float32
     # the sum of 200 unit vectors has squared length 200 on average, standard deviation 200 sqrt(2/40) = 45
     assert abs(np.sum(teachers.sum(0) ** 2) - 200) < 5 * 45
@@ -60,7 +61,7 @@ def test_labels_are_the_link_of_the_projection_plus_noise(drawn, which):
 
 
 def test_without_noise_labels_are_the_link():
-    data = SingleIndex(100, 20, noise_std=0.0, link=jnp.sin).draw(keys.stream(1, "data"))
+    data = SingleIndex(100, 20, noise_std=0.0, link=jnp.sin, test_samples=100).draw(keys.stream(1, "data"))
     # float32 products of 20 terms
     np.testing.assert_allclose(data.train.y, np.sin(z_of(data)), atol=2e-6)
 
@@ -75,21 +76,23 @@ def test_without_noise_labels_are_the_link():
     ],
 )
 def test_a_normalised_link_is_shifted_and_scaled_by_its_exact_moments(link, mean, std):
-    data = SingleIndex(200, 10, link=link, normalised=True, noise_std=0.0).draw(keys.stream(0, "data"))
+    data = SingleIndex(100, 20, link=link, normalised=True, noise_std=0.0, test_samples=100).draw(keys.stream(0, "data"))
     expected = (np.asarray(link(jnp.asarray(z_of(data), jnp.float32)), np.float64) - mean) / std
     # z is off by 3e-7 in float32, squared and scaled by 4 at most; the quadrature by 1e-7 (kink of relu)
     np.testing.assert_allclose(data.train.y, expected, atol=2e-6)
 
 
 def test_normalised_labels_have_mean_0_and_variance_1():
-    y = np.asarray(SingleIndex(100_000, 2, link=softplus, normalised=True, noise_std=0.0).draw(keys.stream(0, "data")).train.y)
+    task = SingleIndex(100_000, 2, link=softplus, normalised=True, noise_std=0.0, test_samples=100_000)
+    y = np.asarray(task.draw(keys.stream(0, "data")).train.y)
     # 1e5 draws: standard errors .0032 and, at kurtosis 4, .0027
     assert abs(y.mean()) < 4 * 0.0032
     assert abs(y.std() - 1) < 4 * 0.0027
 
 
 def test_sets_share_no_sample_and_no_noise(drawn):
-    noise = [np.asarray(batch.y) - np.log1p(np.exp(z_of(drawn, which))) for which, batch in zip(("train", "probe", "test"), drawn[:3], strict=True)]
+    noise = [np.asarray(getattr(drawn, which).y) - np.log1p(np.exp(z_of(drawn, which)))
+             for which in ("train", "probe", "test")]
     for i, j in ((0, 1), (0, 2), (1, 2)):
         # 4000 pairs: standard deviation .016 of a chance correlation
         assert abs(np.corrcoef(noise[i], noise[j])[0, 1]) < 4 * 0.016
@@ -97,7 +100,7 @@ def test_sets_share_no_sample_and_no_noise(drawn):
 
 
 def test_a_replicate_does_not_depend_on_the_others_and_the_train_set_not_on_the_test_size():
-    def data(replicate, test_samples=4000):
+    def data(replicate, test_samples=20):
         return SingleIndex(20, 5, test_samples=test_samples).draw(keys.stream(0, "data", replicate))
 
     first = data(0)

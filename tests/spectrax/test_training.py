@@ -20,25 +20,19 @@ PAPER = (2000, 1000, 1500)
 OPTIMIZERS = {
     "gd": GD(),
     "momentum": GD(momentum=0.9),
-    "gd_decay": GD(weight_decay=0.01),
     "gd_schedule": GD(schedule=StepDecay(every=2)),
     "sgd": SGD(batch=64, momentum=0.5),
     "adam": Adam(),
     "adam_decay": Adam(weight_decay=0.01),
-    "adam_schedule": Adam(b1=0.8, schedule=StepDecay()),
-    "adam_batch": Adam(batch=48),
     "optax_factory": optax.rmsprop,
 }
 PLAIN = {
     "gd": optax.sgd,
     "momentum": lambda rate: optax.sgd(rate, momentum=0.9),
-    "gd_decay": lambda rate: optax.chain(optax.add_decayed_weights(0.01), optax.sgd(rate)),
-    "gd_schedule": lambda rate: optax.sgd(lambda step: rate * jnp.float32(0.6) ** (step // 2)),
+    "gd_schedule": lambda rate: optax.sgd(lambda step: rate * jnp.float32(0.6) ** jnp.floor_divide(step, 2)),
     "sgd": lambda rate: optax.sgd(rate, momentum=0.5),
     "adam": optax.adam,
     "adam_decay": lambda rate: optax.chain(optax.add_decayed_weights(0.01), optax.adam(rate)),
-    "adam_schedule": lambda rate: optax.adam(lambda step: rate * jnp.float32(0.6) ** step, b1=0.8),
-    "adam_batch": optax.adam,
     "optax_factory": optax.rmsprop,
 }
 
@@ -165,8 +159,8 @@ class Compilations:
     def __init__(self, name):
         self.name, self.count = name, 0
 
-    def __call__(self, event, _, **facts):
-        self.count += event.endswith("backend_compile_duration") and self.name in facts.get("fun_name", "")
+    def __call__(self, event: str, duration_secs: float, **facts):
+        self.count += event.endswith("backend_compile_duration") and self.name in str(facts.get("fun_name", ""))
 
     def __enter__(self):
         jax.monitoring.register_event_duration_secs_listener(self)
@@ -176,7 +170,7 @@ class Compilations:
         jax.monitoring.unregister_event_duration_listener(self)
 
 
-@pytest.mark.parametrize("name", ["gd", "sgd", "adam", "adam_schedule"])
+@pytest.mark.parametrize("name", ["gd", "sgd", "adam"])
 def test_one_compilation_serves_all_rates_replicates_and_gaps(name):
     sizes = (40, 20, 30)
     cases = [problem(sizes, replicate) for replicate in range(2)]
