@@ -4,7 +4,7 @@
 
 FILE (default tests/data/authors_small.npz) holds X_train, y_train, X_probe, y_probe, X_test, y_test, W0, readout,
 teacher and, per run `<optimizer>_<rate>` and step, singular values, teacher overlap, Hill and one-sided exponents,
-ridge losses and alignment in both feature conventions. Prints the largest relative difference of each quantity (absolute
+ridge losses and alignment in both feature conventions. Prints the largest relative difference of each (absolute
 for the overlap). --float64 trains in double precision: what then remains is the file's own float32 error.
 """
 

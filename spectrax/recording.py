@@ -147,8 +147,8 @@ class Recorder:
 
     def poll(self) -> None:
         """Starts writing the runs that are complete; raises what a capture or a write raised."""
-        ready = [r for r in self._open if r.complete]
-        self._open = [r for r in self._open if not r.complete]
+        ready = [r for r in self._open if r.complete]  # asked once: a capture may end between two questions
+        self._open = [r for r in self._open if r not in ready]
         self._writing += [self._writer.submit(self._write, r) for r in ready]
         for future in [f for f in self._writing if f.done()]:
             self._writing.remove(future)

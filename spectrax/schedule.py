@@ -16,7 +16,7 @@ def log_spaced(count: int, last: int) -> tuple[int, ...]:
     """Step 0 and about `count` steps from 1 to `last`, equally spaced in log, rounded, each once."""
     if count < 1 or last < 1:
         raise ValueError(f"count and last must be at least 1; got {count} and {last}.")
-    return at(0, *np.unique(np.rint(np.geomspace(1, last, count)).astype(int)).tolist())
+    return at(0, *np.rint(np.geomspace(1, last, count)).astype(int).tolist(), last)
 
 
 def check(steps) -> tuple[int, ...]:

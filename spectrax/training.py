@@ -125,8 +125,8 @@ def check_rates(rates) -> tuple[float, ...]:
         # XLA flushes subnormal numbers to zero
         if not float(np.finfo(np.float32).tiny) <= rate < 3.4e38:
             raise ValueError(f"a learning rate must be a normal float32; got {rate}.")
-    if len(set(given)) < len(given):
-        raise ValueError(f"learning rates must be distinct; got {given}.")
+    if len({np.float32(rate) for rate in given}) < len(given):
+        raise ValueError(f"learning rates must be distinct; got {given}, which float32 can't tell apart.")
     return given
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.monitoring
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -26,8 +27,9 @@ def run_study(folder):
     study = sweep.Study(
         SingleIndex(60, 24, test_samples=60), lambda rngs: TwoLayer(24, 36, rngs=rngs),
         {"sgd": SGD(batch=20), "adam": Adam()},
-        {"sgd": tuple(np.geomspace(0.1, 1e3, 9)), "adam": (0.01, 0.1, 1.0)}, (0, 1, 4), taken, replicates=1)
-    header = {"identity": study.signature(), "experiment": "sharding", "axes": list(study.axes), "coords": study.coords()}
+        {"sgd": tuple(np.geomspace(0.1, 1e3, 9)), "adam": (0.01, 0.1, 1.0)}, (0, 1, 4), taken, replicates=2)
+    header = {"identity": study.signature(), "experiment": "sharding", "axes": list(study.axes),
+              "coords": study.coords()}
     with Store.open(folder, header) as store:
         session = sweep.run(study, store, workers=1)
     return {"devices": jax.device_count(), "mapping": session["mapping"], "runs": session["runs"]}
@@ -86,8 +88,32 @@ def test_runs_that_do_not_fill_the_devices_are_refused(case):
         training.advance_many(stacked(first, 3), (1, 2, 3), case[-1], 1, program=program, devices=jax.devices()[:1] * 2)
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The study on one device: its folder, what the session said, the training programs it compiled."""
+    compiled = []
+
+    def listen(event: str, duration_secs: float, **facts):
+        if event.endswith("backend_compile_duration") and "_advance" in str(facts.get("fun_name", "")):
+            compiled.append(facts["fun_name"])
+
+    folder = tmp_path_factory.mktemp("study") / "one"
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        said = run_study(folder)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    return folder, said, compiled
+
+
+def test_a_study_compiles_once_per_optimizer_for_all_rates_replicates_and_gaps(alone):
+    _, said, compiled = alone
+    assert said == {"devices": 1, "mapping": "separate runs", "runs": 24}
+    assert len(compiled) == 2
+
+
 @pytest.mark.slow
-def test_a_study_on_four_devices_stores_the_numbers_of_one_device_to_the_last_bit(tmp_path):
+def test_a_study_on_four_devices_stores_the_numbers_of_one_device_to_the_last_bit(tmp_path, alone):
     settings = {**os.environ, "PYTHONPATH": str(Path(__file__).parent),
                 "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4"}
     program = "import json, sys, test_sharding; print(json.dumps(test_sharding.run_study(sys.argv[1])))"
@@ -95,12 +121,11 @@ def test_a_study_on_four_devices_stores_the_numbers_of_one_device_to_the_last_bi
                           capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     # nine rates on four devices: the last of three chunks is padded; so is the one of adam's three rates
-    assert json.loads(done.stdout) == {"devices": 4, "mapping": "shard_map over 4 devices", "runs": 12}
-    assert run_study(tmp_path / "one") == {"devices": 1, "mapping": "separate runs", "runs": 12}
-    single, spread = (open_result(tmp_path / name) for name in ("one", "four"))
+    assert json.loads(done.stdout) == {"devices": 4, "mapping": "shard_map over 4 devices", "runs": 24}
+    single, spread = (open_result(folder) for folder in (alone[0], tmp_path / "four"))
     assert set(single.variables) == set(spread.variables)
     assert {"eigenvalues", "training_loss", "update_eigenvalues", "network_test_loss"} <= set(single.variables)
     for name in single.variables:
         np.testing.assert_array_equal(spread[name], single[name], err_msg=name, strict=True)
-    # 12 runs of 3 steps and 24 eigenvalues; the rest of the grid is NaN, as no run has that optimizer and rate
-    assert np.isfinite(single["eigenvalues"]).sum() == 12 * 3 * 24
+    # 24 runs of 3 steps and 24 eigenvalues; the rest of the grid is NaN, as no run has that optimizer and rate
+    assert np.isfinite(single["eigenvalues"]).sum() == 24 * 3 * 24

@@ -258,3 +258,16 @@ def test_a_killed_session_leaves_its_trace(tmp_path):
     assert "started" in session
     assert "versions" in session
     assert "seconds" not in session
+
+
+def test_a_model_without_a_matrix_warns_and_keeps_its_network_captures(tmp_path):
+    class Vector:
+        def init(self, key):
+            return {"w": jnp.zeros(6)}
+
+        def apply(self, params, x):
+            return x @ params["w"]
+
+    with pytest.warns(UserWarning, match="no trained matrix"):
+        result = spectrax.sweep(Vector(), **OPTIONS, replicates=1, out=tmp_path, captures=[captures.losses()])
+    assert np.isfinite(result["network_test_loss"]).all()

@@ -76,7 +76,8 @@ def test_without_noise_labels_are_the_link():
     ],
 )
 def test_a_normalised_link_is_shifted_and_scaled_by_its_exact_moments(link, mean, std):
-    data = SingleIndex(100, 20, link=link, normalised=True, noise_std=0.0, test_samples=100).draw(keys.stream(0, "data"))
+    task = SingleIndex(100, 20, link=link, normalised=True, noise_std=0.0, test_samples=100)
+    data = task.draw(keys.stream(0, "data"))
     expected = (np.asarray(link(jnp.asarray(z_of(data), jnp.float32)), np.float64) - mean) / std
     # z is off by 3e-7 in float32, squared and scaled by 4 at most; the quadrature by 1e-7 (kink of relu)
     np.testing.assert_allclose(data.train.y, expected, atol=2e-6)
