@@ -54,7 +54,13 @@ def _list(words):
 
 
 def _run(words, check=False):
-    options, flags = _run_parser("check" if check else "run").parse_known_args(words)
+    parser = _run_parser("check" if check else "run")
+    options, flags = parser.parse_known_args(words)
+    if {"--help", "-h"} & set(flags):
+        parser.print_help()
+        if options.experiment is None:
+            return 0
+        print("\nconfiguration of the experiment:")
     if options.experiment is None:
         raise ValueError("run must be told which experiment; got none. See `spectrax list`.")
     path = locate(options.experiment)

@@ -122,11 +122,16 @@ class Result:
 
     def first(self) -> "Result":
         """At the first captured step."""
-        return self.at(step=self.steps[0])
+        return self.at(step=self._captured()[0])
 
     def last(self) -> "Result":
         """At the last captured step."""
-        return self.at(step=self.steps[-1])
+        return self.at(step=self._captured()[-1])
+
+    def _captured(self):
+        if not self.steps:
+            raise ValueError("first() and last() must have captured steps to choose from; this result has none. Use at().")
+        return self.steps
 
     def table(self) -> pd.DataFrame:
         """One row per run, step and matrix, one column per scalar variable; run-wide scalars repeat at each step."""

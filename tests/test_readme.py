@@ -18,7 +18,8 @@ def test_python_blocks_run_one_after_the_other(tmp_path):
         (tmp_path / f"block_{number}.py").write_text(block)
     order = "\n".join(f"import block_{n}" for n in range(len(BLOCKS)))
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-W", "error", "-c", order], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    command = [sys.executable, "-W", "error", "-c", order]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "results" / "mine" / "study.json").is_file()
 
@@ -32,7 +33,8 @@ def test_experiment_block_runs_with_the_optimizer_and_model_blocks(tmp_path):
     for words in (["run", "my_experiment.py", "--quiet"],
                   ["run", "learning_rate_study", "--smoke", "--quiet", "--optimizers", "gd", "my_file:sign_descent",
                    "--model", "my_file:Mine", "--no-figures"]):
-        done = subprocess.run([sys.executable, "-m", "experiments", *words], cwd=tmp_path, env=environment, capture_output=True, text=True)
+        command = [sys.executable, "-m", "experiments", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
     assert list(tmp_path.glob("results/my_experiment/*/figures/largest.png"))
     assert len(list(tmp_path.glob("results/*/*/study.json"))) == 2
