@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
         message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
         _stop(message.splitlines()[0] if message else type(error).__name__)
     except RuntimeError as error:
-        _stop(f"{type(error).__name__}: {str(error).splitlines()[0]} Finished runs are stored.")
+        _stop(f"{str(error).splitlines()[0].rstrip('.')}. Finished runs are stored.")
     raise SystemExit(status)
 
 

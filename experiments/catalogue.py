@@ -11,7 +11,9 @@ def catalogue() -> dict[str, Path]:
     """Experiment name -> file: every module below this folder that defines Config, in order of name."""
     found = {}
     for path in sorted(HOME.rglob("*.py"), key=lambda p: p.stem):
-        if path.parent != HOME and not path.name.startswith("_"):
+        if path.parent != HOME and not path.name.startswith("_") and "class Config" in path.read_text():
+            if path.stem in found:
+                raise ValueError(f"experiments must have different names; {path} and {found[path.stem]} don't.")
             found[path.stem] = path
     return found
 

@@ -3,7 +3,8 @@
 Every function takes samples over replicates (one-dimensional array-likes; NaN dropped, pairwise where paired), makes
 the 95 % interval itself (`intervals`), and gives one verdict by one rule:
   "holds" where the whole interval lies inside what the claim allows, "fails" where the whole of it lies outside, else
-  "undecided". One replicate has no interval and decides nothing.
+  "undecided". One replicate has no interval and decides nothing. `equals(sigmas=)`, for a theory without error, and
+  `absent`, for counts, state rules of their own.
 Student's t interval of the mean; `centre="median"`: order statistics of the median (6 replicates or more).
 """
 
@@ -14,6 +15,7 @@ from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import stdtrit
 
 from spectrax.intervals import (
     Centre,
@@ -29,6 +31,7 @@ from spectrax.intervals import (
 
 __all__ = ["Claim", "Summary", "absent", "correlates", "differs", "equals", "equivalent", "table", "write_csv"]
 
+_ENOUGH = 6  # replicates: below, an interval of k standard errors says little
 Verdict = Literal["holds", "fails", "undecided"]
 
 _COLUMNS: tuple[str, ...] = (
@@ -70,7 +73,10 @@ def equals(
 
     predicted: a number, or one per replicate. tolerance: absolute; relative: share of |predicted| (the mean of it);
     with both, the smaller holds. With sigmas = k the rule is another, that of a theory without error: holds where
-    |measured - predicted| <= k standard errors, and <= the tolerance where one is given; fails otherwise.
+    |measured - predicted| <= k standard errors and <= the tolerance, provided that the data could have told: a
+    standard error below the tolerance or, without one, at least 6 replicates. Fails where the gap exceeds 3.3 standard
+    errors beyond chance (99.9 % interval: dozens of such claims are made at once) or the whole 95 % interval lies
+    outside the tolerance. Else undecided.
     Raises ValueError where neither tolerance, relative nor sigmas is given.
 
     >>> equals("mean is 1", "example", [0.99, 1.01, 1.0, 1.02], 1.0, tolerance=0.1).verdict
@@ -87,10 +93,21 @@ def equals(
     if sigmas is None:
         verdict, rule = _inside(interval, -allowed, allowed), f"difference within {allowed:.3g}"
     else:
-        limit = min(allowed, sigmas * error) if error >= 0 else np.nan
-        verdict = "undecided" if np.isnan(limit) else "holds" if abs(gap) <= limit else "fails"
+        verdict = _exact(gap, error, interval, sample.size, sigmas, allowed)
         rule = f"difference within {sigmas:g} standard errors" + (f" and {allowed:.3g}" if np.isfinite(allowed) else "")
     return Claim(statement, source, expected, value, error, sample.size, interval, verdict, rule)
+
+
+def _exact(gap, error, interval, n, sigmas, allowed) -> Verdict:
+    """Verdict on a prediction without error of its own; see `equals`."""
+    if not error >= 0:
+        return "undecided"
+    informative = error <= allowed if np.isfinite(allowed) else n >= _ENOUGH
+    if informative and abs(gap) <= min(allowed, sigmas * error):
+        return "holds"
+    excluded = abs(gap) > max(sigmas, stdtrit(n - 1, 0.9995)) * error
+    outside = interval[0] > allowed or interval[1] < -allowed
+    return "fails" if excluded or outside else "undecided"
 
 
 def equivalent(

@@ -8,7 +8,7 @@ from pathlib import Path
 from spectrax.pool import usable_cores
 
 _PACKAGES = ("spectrax-rmt", "jax", "jaxlib", "flax", "optax", "numpy", "scipy")
-_BITS = ("versions", "commit", "cores", "device", "machine")
+_BITS = ("versions", "commit", "cores", "device", "machine", "matmul_precision")
 
 
 def describe() -> dict:
@@ -23,7 +23,7 @@ def describe() -> dict:
         "cores": usable_cores(),
         "device": f"{device.platform}:{device.device_kind}",
         "devices": jax.device_count(),
-        "machine": platform.machine(),
+        "machine": _processor(),
         "matmul_precision": str(getattr(jax.config, "jax_default_matmul_precision", None)),
     }
 
@@ -31,6 +31,15 @@ def describe() -> dict:
 def differences(before: dict, now: dict) -> list[str]:
     """What changed between two sessions that may change bits, one phrase each."""
     return [f"{key} was {before[key]}, is {now[key]}" for key in _BITS if key in before and before[key] != now.get(key)]
+
+
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor()
+    return f"{platform.machine()} {name}".strip()
 
 
 def _version(name):

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-AXIS_FIELDS = ("learning_rates", "optimizers", "replicates")
+AXIS_FIELDS = {"learning_rates": "learning_rate", "optimizers": "optimizer", "replicates": "replicate"}
 
 
 class ExperimentError(ValueError):
@@ -83,10 +83,18 @@ def configure(module: ModuleType, flags: list[str], *, file: Path | str | None =
 
 
 def identity(module: ModuleType, config: Any, plan: Any) -> dict:
-    """What makes two results the same study: experiment, configuration without its axes, steps and capture schemas."""
-    axes = {*AXIS_FIELDS, *getattr(module, "AXES", ())}
+    """What makes two results the same study: experiment, configuration without its axes, task, model, capture schemas.
+
+    A field is an axis where the plan has it (`learning_rates` for learning_rate, ...) or the module's AXES names it.
+    A file of your own is also told by its place: two of one name are two experiments.
+    """
+    axes = {field for field, axis in AXIS_FIELDS.items() if axis in plan.axes} | set(getattr(module, "AXES", ()))
     kept = {k: v for k, v in as_json(config).items() if k not in axes}
-    return json.loads(json.dumps({"experiment": name_of(module), "config": kept, "plan": plan.signature()}))
+    found = {"experiment": name_of(module), "config": kept, "plan": plan.signature(), **plan.description()}
+    path, home = Path(str(module.__file__)).resolve(), Path(__file__).resolve().parent.parent / "experiments"
+    if home not in path.parents:
+        found["place"] = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    return json.loads(json.dumps(found))
 
 
 def folder_of(root: Path | str, identity: dict) -> Path:

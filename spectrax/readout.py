@@ -1,4 +1,4 @@
-"""Ridge readout and kernel-target alignment of a network's features, from one Gram matrix Z^T Z; no n x n matrix."""
+"""Ridge readout and kernel-target alignment of a network's features, from the smaller of Z^T Z and Z Z^T."""
 
 from typing import NamedTuple
 

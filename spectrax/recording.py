@@ -45,6 +45,7 @@ class RunRecord:
         self.diverged_step: int | None = None
         self._futures: list[tuple[int, Future]] = []
         self._losses = np.array([])
+        self._first_loss = self._last_loss = np.nan
 
     @property
     def diverged(self) -> bool:
@@ -70,9 +71,10 @@ class RunRecord:
         if captures:
             self._futures.append((step, pool.submit(capture_all, moment, captures)))
 
-    def end(self, state) -> None:
-        """Takes the losses of every step when training is over."""
+    def end(self, state, first_loss: float, last_loss: float) -> None:
+        """Takes the losses of every step when training is over, and those on the whole train set at start and end."""
         self._losses = np.asarray(state.losses)
+        self._first_loss, self._last_loss = first_loss, last_loss
         if not np.isfinite(self._losses[: int(state.step)]).all():
             self.mark_diverged(self.study.steps[-1])
 
@@ -120,11 +122,11 @@ class RunRecord:
         return np.stack([found.get(step, np.full_like(like, np.nan)) for step in self.study.steps])
 
     def _summary(self):
-        losses = self._losses.astype(np.float64)
-        seen = losses[np.isfinite(losses)]
-        above = float(seen[-1] > seen[0]) if seen.size else np.nan
+        above = float(self._last_loss > self._first_loss) if np.isfinite(self._last_loss) else np.nan
         return {
-            "training_loss": (("iteration",), losses),
+            "training_loss": (("iteration",), self._losses.astype(np.float64)),
+            "first_loss": ((), self._first_loss),
+            "last_loss": ((), self._last_loss),
             "diverged": ((), float(self.diverged)),
             "diverged_step": ((), np.nan if self.diverged_step is None else float(self.diverged_step)),
             "loss_above_start": ((), above),

@@ -20,10 +20,10 @@ def report(result: Result, claims: Sequence[claim.Claim], figures: Sequence[Path
         console.print(line)
     for path in figures:
         if path.suffix == ".png":
-            console.print(f"figure  {path}", highlight=False, soft_wrap=True)
+            console.print(f"figure  {path}", highlight=False, markup=False, soft_wrap=True)
     if claims:
-        console.print(f"claims  {result.path / 'claims.csv'}", highlight=False, soft_wrap=True)
-    console.print(f"result  {result.path}", highlight=False, soft_wrap=True)
+        console.print(f"claims  {result.path / 'claims.csv'}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"result  {result.path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def notable(result: Result) -> list[str]:
@@ -49,21 +49,23 @@ def announce(module: Any, config: Any, output: str | None) -> None:
     identity = experiment.identity(module, config, plan)
     folder = Path(output) if output else experiment.folder_of("results", identity)
     points = plan.points()
-    finished = 0
+    missing = points
     if (folder / "study.json").is_file():
         if read_header(folder).get("identity") != identity:
             raise StoreError(
                 f"the output folder must hold this study; {folder} holds another. Choose another --output."
             )
-        finished = sum(run in points for run in open_result(folder)._finished)
-    expected = runner.estimate(plan, len(points) - finished)
+        stored = open_result(folder)._finished
+        missing = [point for point in points if point not in stored]
+    expected = runner.estimate(plan, missing)
     console = _console()
-    console.print(f"{identity['experiment']}: {len(points)} runs, {finished} stored, {len(points) - finished} to do")
-    if expected["seconds"] == expected["seconds"]:
-        console.print(f"expected time about {expected['seconds']:.0f} s, memory about {expected['memory']:.0f} MiB")
-    else:
-        console.print("expected time and memory: not known beforehand for measurements without training")
-    console.print(f"result  {folder}", highlight=False, soft_wrap=True)
+    counts = f"{len(points)} runs, {len(points) - len(missing)} stored, {len(missing)} to do"
+    console.print(f"{identity['experiment']}: {counts}")
+    for name, unit in (("seconds", "s"), ("memory", "MiB")):
+        known = expected[name] == expected[name]
+        amount = f"about {expected[name]:.0f} {unit}" if known else "not known beforehand: the experiment doesn't say"
+        console.print(f"expected {'time' if name == 'seconds' else name}: {amount}")
+    console.print(f"result  {folder}", highlight=False, markup=False, soft_wrap=True)
 
 
 def show(folder: Path) -> None:
@@ -124,6 +126,7 @@ def _number(text):
 
 
 def _print_claims(console, claims):
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -135,8 +138,8 @@ def _print_claims(console, claims):
     table.add_column("verdict", no_wrap=True)
     for c in claims:
         table.add_row(
-            c.statement,
-            c.source,
+            escape(c.statement),
+            escape(c.source),
             *(f"{x:.4g}" for x in (c.predicted, c.measured, c.error)),
             str(c.n),
             f"[{_COLOURS[c.verdict]}]{c.verdict}[/]",

@@ -130,7 +130,7 @@ class Result:
 
     def _captured(self):
         if not self.steps:
-            raise ValueError("first() and last() must have captured steps to choose from; this result has none. Use at().")
+            raise ValueError("first() and last() must have captured steps to choose from; this result has none.")
         return self.steps
 
     def table(self) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """From an experiment and a configuration to a stored result with claims and figures."""
 
+import functools
 import re
 import time
 import warnings
@@ -18,7 +19,7 @@ def plan_of(module: ModuleType, config: Any) -> Study | Grid:
     """The experiment's plan; an experiment with `run(config)` instead becomes a grid of one point."""
     if hasattr(module, "plan"):
         return module.plan(config)
-    return Grid(lambda: module.run(config))
+    return Grid(functools.partial(module.run, config))
 
 
 def run_experiment(
@@ -91,20 +92,22 @@ def draw(
     return paths
 
 
-def estimate(plan: Study | Grid, missing: int) -> dict[str, float]:
+def estimate(plan: Study | Grid, missing: list[dict]) -> dict[str, float]:
     """Expected wall seconds and peak memory (MiB) of the missing points, from operation counts and a 0.3 s calibration.
 
     A training step is 3 products of (n, d) x (d, h) per matrix; a captured matrix 2 Gram matrices and reductions; a
     readout features, Gram matrix and Cholesky. Good to a factor of about 2 for two-layer networks on a quiet machine;
-    NaN for a Grid, whose cost isn't known beforehand.
+    a Grid says the seconds of its points itself (`Grid.seconds`), NaN where it doesn't.
     """
+    from spectrax.pool import usable_cores
+
     if isinstance(plan, Grid):
-        return {"seconds": float("nan"), "memory": float("nan")}
+        seconds = [plan.seconds(**point) for point in missing] if plan.seconds else [float("nan")]
+        return {"seconds": sum(seconds) / usable_cores(), "memory": float("nan")}
     import jax
 
     from spectrax.matrices import views
     from spectrax.models.network import Network
-    from spectrax.pool import usable_cores
 
     single, double = _calibrate()
     data = jax.eval_shape(plan.task.draw, jax.random.key(0))
@@ -123,7 +126,7 @@ def estimate(plan: Study | Grid, missing: int) -> dict[str, float]:
         read = 2.0 * (total - n) * weights / single + (n * width**2 + width**3 / 3) / double
     per_capture = (2.0 * spectra * small / double + read) * 1.3 / usable_cores() * 2
     steps = plan.steps[-1] + ("update" in names)
-    seconds = missing * (steps * per_step + len(plan.steps) * per_capture)
+    seconds = len(missing) * (steps * per_step + len(plan.steps) * per_capture)
     memory = 450 + (4.0 * total * sum(example.shape[1:]) + 12 * 4 * weights + 6 * 24 * weights) / 2**20
     return {"seconds": seconds, "memory": memory}
 

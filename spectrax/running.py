@@ -100,8 +100,8 @@ class _Trainer:
         if self.study.steps[0] != 0:
             for record in records:
                 record.reuse(0, shared.future)  # what is measured once, at a step 0 that isn't captured otherwise
-        states = self._spread(first, len(points))
-        at = 0
+        states = captured = self._spread(first, len(points))
+        at = step = 0
         for step in self.study.steps:
             states, at = self._advance(states, rates, data, step - at, program), step
             following = states
@@ -113,12 +113,16 @@ class _Trainer:
                 self._capture(record, moment, step, shared, pool)
                 if shown is not None:
                     shown.advance(1)
-            states = following
+            captured, states = states, following
             recorder.poll()
             if all(record.diverged for record in records):
                 break
+        left = len(self.study.steps) - 1 - self.study.steps.index(step)
+        if shown is not None and left:
+            shown.advance(left * len(records))
         for i, record in enumerate(records):
-            record.end(self._pick(states, i))
+            last = training.whole_loss(self._pick(captured, i), data.train, program=program)
+            record.end(self._pick(states, i), shared.loss, float(last))
             recorder.add(record)
 
     def _capture(self, record, moment, step, shared, pool):
@@ -193,6 +197,7 @@ class _Start:
 
     def __init__(self, moment, study, pool):
         self.moment = moment
+        self.loss = float(training.whole_loss(moment.state, moment.data.train, program=moment.program))
         self.future = None
         wanted = [c for c in study.captures if not c.uses_update and (c.once or study.steps[0] == 0)]
         if wanted:

@@ -153,6 +153,8 @@ def read_header(folder: Path | str) -> dict:
 def _prepared(folder, header, force):
     header = {"format": FORMAT, "runs": [], "sessions": [], **header}
     existing = folder / "study.json"
+    for stale in folder.glob("study.*.tmp"):  # of a process that was killed while writing; the lock is ours
+        stale.unlink(missing_ok=True)
     if not existing.exists():
         # `figures` or a table without a store beside it may be anybody's: not even `force` may delete it
         damaged = force and (folder / "data.zarr").is_dir()

@@ -7,6 +7,7 @@ from typing import Any
 
 from spectrax import schedule
 from spectrax.captures.moment import Capture
+from spectrax.identity import described
 from spectrax.training import check_rates
 
 AXES = ("optimizer", "learning_rate", "replicate")
@@ -43,6 +44,8 @@ class Study:
             raise ValueError("optimizers must name at least one; got none.")
         for name in self.optimizers:
             self.rates_of(name)
+        if isinstance(self.learning_rates, Mapping) and (unused := set(self.learning_rates) - set(self.optimizers)):
+            raise ValueError(f"learning rates must be of the optimizers {list(self.optimizers)}; got {sorted(unused)}.")
         for what, least in (("replicates", 1), ("leading", 1), ("batching", 1), ("seed", 0)):
             value = getattr(self, what)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -75,6 +78,11 @@ class Study:
         return {"steps": list(self.steps), "captures": [c.signature() for c in self.captures], "seed": self.seed,
                 "leading": self.leading, "batching": self.batching}
 
+    def description(self, closures: bool = False) -> dict:
+        """Task, model and projection as JSON values; see identity.described."""
+        parts = {"task": self.task, "model": self.model, "project": self.project}
+        return {name: described(part, closures=closures) for name, part in parts.items()}
+
     def coords(self) -> dict[str, list]:
         """Coordinates of dims inside a run."""
         return {"step": list(self.steps)}
@@ -92,6 +100,11 @@ class Grid:
     axes_values: Mapping[str, Sequence] = field(default_factory=dict)
     coordinates: Mapping[str, Sequence] = field(default_factory=dict)
     version: int = 1                     # raise it where `measure` measures something else
+    seconds: Callable[..., float] | None = None    # of one point on one core, for --dry-run
+
+    def __post_init__(self):
+        plain = {name: [_plain(name, value) for value in values] for name, values in self.axes_values.items()}
+        object.__setattr__(self, "axes_values", plain)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -106,6 +119,18 @@ class Grid:
         """What tells this grid from another beside its configuration."""
         return {"version": self.version}
 
+    def description(self, closures: bool = False) -> dict:
+        """What is measured, as JSON values; see identity.described."""
+        return {"measure": described(self.measure, closures=closures)}
+
     def coords(self) -> dict[str, list]:
         """Coordinates of dims inside a point."""
         return {k: list(v) for k, v in self.coordinates.items()}
+
+
+def _plain(name, value):
+    """An axis value as the Python scalar that JSON keeps."""
+    scalar = value.item() if hasattr(value, "item") else value
+    if not isinstance(scalar, str | int | float):
+        raise ValueError(f"values of the axis {name} must be numbers or strings; got {type(value).__name__}.")
+    return scalar

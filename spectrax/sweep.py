@@ -1,8 +1,7 @@
 """Runs what was declared: a `Study` of training runs or a `Grid` of anything else; `sweep(model, ...)` in one call."""
 
-import dataclasses
 import datetime
-import re
+import json
 import sys
 import types
 import warnings
@@ -12,23 +11,33 @@ from typing import Any
 
 from spectrax import environment
 from spectrax.captures.moment import Capture
+from spectrax.identity import described
 from spectrax.result import Result, open_result
 from spectrax.store import Store, StoreError
 from spectrax.study import Grid, Study
-from spectrax.tasks import Tensors
 
 __all__ = ["Grid", "Study", "check", "run", "sweep"]
 
 
-def run(plan: Study | Grid, store: Store, *, progress: Callable | None = None, workers: int | None = None) -> dict:
+def run(
+    plan: Study | Grid,
+    store: Store,
+    *,
+    progress: Callable | None = None,
+    workers: int | None = None,
+    closures: bool = False,
+) -> dict:
     """Runs the plan's points that the store misses, writing each when it is finished; returns what the session did.
 
     progress(total, done_before) -> context manager with `advance(n)`; workers: capture threads (one per core).
     KeyboardInterrupt passes through once the jobs in flight are finished and the runs they complete are stored.
     The session (versions, machine, timing) goes into the store; where it differs from the last one in what may change
-    bits, it warns and goes on.
+    bits, it warns and goes on. closures: whether optimizers are told apart by what they close over, too; see
+    identity.described. Raises StoreError where an optimizer's name means another optimizer in the store.
     """
     points = plan.points()
+    if isinstance(plan, Study):
+        _note_optimizers(store, plan.optimizers, closures)
     store.register(points)
     missing = store.missing(points)
     if not missing:
@@ -71,10 +80,16 @@ def sweep(
     it again resumes; more rates or replicates extend. Errors as in Study and Store.
     """
     plan = Study(
-        task, model, optimizers, learning_rates, tuple(steps), captures or default_captures(), replicates, **options
+        task,
+        model,
+        optimizers,
+        learning_rates,
+        tuple(steps),
+        default_captures() if captures is None else captures,
+        replicates,
+        **options,
     )
-    named = re.sub(r" at 0x[0-9a-f]+", "", repr(task))  # functions print an address that changes with the process
-    identity = {"study": plan.signature(), "task": named, "model": getattr(model, "__qualname__", type(model).__name__)}
+    identity = json.loads(json.dumps({"study": plan.signature(), **plan.description(closures=True)}))
     header = {
         "identity": identity,
         "experiment": "sweep",
@@ -84,7 +99,7 @@ def sweep(
     }
     check(plan)
     with Store.open(out, header) as store:
-        run(plan, store)
+        run(plan, store, closures=True)
     return open_result(out)
 
 
@@ -105,34 +120,17 @@ def _execute(plan, missing, store, **options):
     return train_all(plan, missing, store, **options)
 
 
-def _note_optimizers(store, optimizers):
+def _note_optimizers(store, optimizers, closures):
     """One name must mean one optimizer in a store: results under the same name would be mixed otherwise."""
-    known, given = store.header.get("optimizers", {}), {name: _described(o) for name, o in optimizers.items()}
+    given = {name: described(o, closures=closures) for name, o in optimizers.items()}
+    known = store.header.get("optimizers", {})
     for name, description in given.items():
         if known.get(name, description) != description:
             raise StoreError(
-                f"an optimizer's name must keep its meaning in a store; {name!r} is stored as {known[name]}, "
-                f"got {description}. Use another name or another folder."
+                f"an optimizer's name must keep its meaning in a store; {name!r} was another one in {store.folder}. "
+                "Use another name or another output folder."
             )
     store.note(optimizers={**known, **given})
-
-
-def _described(thing):
-    """What tells two objects apart, the same in every process: JSON values, no addresses."""
-    if thing is None or isinstance(thing, str | int | float):
-        return thing
-    if isinstance(thing, list | tuple):
-        return [_described(part) for part in thing]
-    if isinstance(thing, Tensors):
-        return {"type": "Tensors", "name": thing.name}
-    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        fields = {f.name: _described(getattr(thing, f.name)) for f in dataclasses.fields(thing)}
-        return {"type": type(thing).__qualname__, **fields}
-    return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', type(thing).__qualname__)}"
-
-
-def _sizes(task):
-    return {name: getattr(task, name) for name in ("samples", "inputs") if isinstance(getattr(task, name, None), int)}
 
 
 class _CallableModule(types.ModuleType):

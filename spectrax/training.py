@@ -107,6 +107,11 @@ def one_step(state: State, learning_rate, batch: Batch, *, program: Program) -> 
     return State(params, opt_state, rest, state.step + 1, losses, state.key, order)
 
 
+def whole_loss(state: State, batch: Batch, *, program: Program) -> jax.Array:
+    """Loss of the state's weights on a whole batch, no step taken; also for optimizers that see minibatches. Scalar."""
+    return _whole_loss(state.params, state.rest, batch, program=program)
+
+
 def is_finite(state: State) -> jax.Array:
     """Whether all weights and the recorded losses so far are finite. Scalar bool."""
     taken = jnp.arange(state.losses.size) < state.step
@@ -132,6 +137,11 @@ def check_rates(rates) -> tuple[float, ...]:
 
 def _loop(state, learning_rate, batch, steps, program):
     return jax.lax.fori_loop(0, steps, lambda _, s: one_step(s, learning_rate, batch, program=program), state)
+
+
+@partial(jax.jit, static_argnames=("program",))
+def _whole_loss(params, rest, batch, *, program):
+    return program.loss(program.network.apply(params, rest, batch.x)[0], batch)
 
 
 @partial(jax.jit, static_argnames=("program",))

@@ -33,8 +33,15 @@ def plan(c: Config) -> sweep.Grid:
     if min(c.inputs) < 2 or not c.aspect > 0 or not c.wrong_ratio > 0 or c.replicates < 1:
         raise ValueError(f"inputs must be at least 2, aspect, wrong_ratio and replicates positive; got {c}.")
     return sweep.Grid(
-        lambda inputs, replicate: measure(c, inputs, replicate), {"inputs": c.inputs, "replicate": range(c.replicates)}
+        lambda inputs, replicate: measure(c, inputs, replicate),
+        {"inputs": c.inputs, "replicate": range(c.replicates)},
+        seconds=lambda inputs, replicate: expected_seconds(c, inputs),
     )
+
+
+def expected_seconds(c: Config, inputs: int) -> float:
+    """One spectrum, and a replicate's share of the 200 draws of the null (each of the order of inputs^2)."""
+    return 0.003 + 2e-10 * c.aspect * inputs**3 + 200 * 1e-8 * inputs**2 / c.replicates
 
 
 def measure(c: Config, inputs: int, replicate: int) -> dict:
@@ -87,6 +94,7 @@ def claims(r):
         )
     if len(r.axes["inputs"]) < 2:
         return  # one size has no exponent
+    yield onset(r)
     slopes = [slope(r["sup_distance"].isel(replicate=i)) for i in range(r["sup_distance"].sizes["replicate"])]
     yield claim.equals(
         "distance falls with d as that of noise does: exponent",
@@ -95,6 +103,20 @@ def claims(r):
         slope(r["null_median"].isel(replicate=0)),
         tolerance=0.1,
     )
+
+
+def onset(r):
+    """From which size on: the smallest from which the median distance lies inside the noise's band at every size."""
+    low, high = (r["null_band"].isel(end=i, replicate=0) for i in (0, 1))
+    median = r["sup_distance"].median("replicate")
+    outside = ((median < low) | (median > high)).values
+    known = np.flatnonzero(outside)
+    first = int(known[-1]) + 1 if known.size else 0
+    sizes = r.axes["inputs"]
+    if first == len(sizes):
+        return claim.absent("the median distance lies inside the band of noise at the largest size", "ours", [1.0, 1.0])
+    what = f"from d = {sizes[first]} on the median distance lies inside the 95 % band of noise"
+    return claim.absent(what, "ours", outside[first:].astype(float))
 
 
 def slope(distances):

@@ -36,16 +36,16 @@ def leading_vectors() -> Capture:
 def overlaps() -> Capture:
     """Absolute overlaps of the leading vectors with known directions, each of shape (vector,), NaN where none fits.
 
-    teacher_overlap: right vectors with the task's "teacher"; readout_overlap and readout_sign_overlap: left vectors
-    with a/|a| and sgn(a)/sqrt h of the weight called `readout`, trained or frozen. Also `projection` (col, direction)
-    = W^T U, U an orthonormal basis of span{sgn(a), a} with its first column along sgn(a): what
+    teacher_overlap: right vectors of the first matrix (in the order of the parameter tree) with the task's "teacher".
+    readout_overlap, readout_sign_overlap: left vectors of the last matrix with a/|a| and sgn(a)/sqrt h of the weight
+    called `readout`, trained or frozen. Also `projection` (col, direction) = W^T U, U an orthonormal basis of span{sgn(a), a} with its first column along sgn(a): what
     `theory.projected_outlier` predicts the largest singular value from.
     """
 
     def measure(moment, view):
         parts, (rows, cols) = moment.decomposition(view), view.shape
-        teacher = moment.data.directions.get("teacher")
-        readout = _readout(moment.state)
+        teacher = moment.data.directions.get("teacher") if view == moment.views[0] else None
+        readout = _readout(moment.state) if view == moment.views[-1] else None
         missing = np.full(parts.right.shape[1], np.nan)
         found = {
             "teacher_overlap": missing,

@@ -172,7 +172,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(call, capsys, tmp_pa
     assert call(*RUN, "--dry-run") == 0
     said = capsys.readouterr().out
     assert "own_experiment: 4 runs, 0 stored, 4 to do" in said
-    assert "expected time about" in said
+    assert "expected time: about" in said
     assert "MiB" in said
     assert "result  results/own_experiment/" in said
     assert list(tmp_path.iterdir()) == []

@@ -32,8 +32,13 @@ def run(config):
 
 
 class Plan:
+    axes = ("optimizer", "learning_rate", "replicate")
+
     def __init__(self, steps=(0, 1)):
         self.steps = steps
+
+    def description(self):
+        return {"model": "one"}
 
     def signature(self):
         return {"steps": list(self.steps)}
@@ -95,6 +100,20 @@ def test_axes_do_not_change_the_identity_and_everything_else_does(module):
     for other in (identity(samples=21), identity(model="a:b"), identity(steps=(0, 2))):
         assert other != identity()
         assert experiment.folder_of("results", other) != experiment.folder_of("results", identity())
+
+
+def test_a_field_is_an_axis_only_where_the_plan_has_it(module):
+    plan = Plan()
+    plan.axes = ()
+    one, other = (experiment.identity(module, module.Config(learning_rates=(rate,)), plan) for rate in (1.0, 7.0))
+    assert one != other
+
+
+def test_two_files_of_one_name_are_two_experiments(module, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "large.py").write_text(FILE)
+    second = experiment.load(tmp_path / "other" / "large.py")
+    assert experiment.identity(module, module.Config(), Plan()) != experiment.identity(second, second.Config(), Plan())
 
 
 def test_an_experiment_may_name_axes_of_its_own(module):
