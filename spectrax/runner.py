@@ -124,7 +124,7 @@ def estimate(plan: Study | Grid, missing: list[dict]) -> dict[str, float]:
     if "readout" in names:
         width = max((v.shape[0] for v in views(params)), default=1)
         read = 2.0 * (total - n) * weights / single + (n * width**2 + width**3 / 3) / double
-    per_capture = (2.0 * spectra * small / double + read) * 1.3 / usable_cores() * 2
+    per_capture = (2.0 * spectra * small / double + read) * 0.65  # captures run beside training
     steps = plan.steps[-1] + ("update" in names)
     seconds = len(missing) * (steps * per_step + len(plan.steps) * per_capture)
     memory = 450 + (4.0 * total * sum(example.shape[1:]) + 12 * 4 * weights + 6 * 24 * weights) / 2**20

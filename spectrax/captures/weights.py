@@ -38,8 +38,9 @@ def overlaps() -> Capture:
 
     teacher_overlap: right vectors of the first matrix (in the order of the parameter tree) with the task's "teacher".
     readout_overlap, readout_sign_overlap: left vectors of the last matrix with a/|a| and sgn(a)/sqrt h of the weight
-    called `readout`, trained or frozen. Also `projection` (col, direction) = W^T U, U an orthonormal basis of span{sgn(a), a} with its first column along sgn(a): what
-    `theory.projected_outlier` predicts the largest singular value from.
+    called `readout`, trained or frozen. Also `projection` (col, direction) = W^T U, U an orthonormal
+    basis of span{sgn(a), a} with its first column along sgn(a): what `theory.projected_outlier` predicts the largest
+    singular value from.
     """
 
     def measure(moment, view):
