@@ -127,7 +127,7 @@ def estimate(plan: Study | Grid, missing: list[dict]) -> dict[str, float]:
     per_capture = (2.0 * spectra * small / double + read) * 0.65  # captures run beside training
     steps = plan.steps[-1] + ("update" in names)
     seconds = len(missing) * (steps * per_step + len(plan.steps) * per_capture)
-    memory = 450 + (4.0 * total * sum(example.shape[1:]) + 12 * 4 * weights + 6 * 24 * weights) / 2**20
+    memory = 850 + (4.0 * total * sum(example.shape[1:]) + 12 * 4 * weights + 6 * 24 * weights) / 2**20
     return {"seconds": seconds, "memory": memory}
 
 
