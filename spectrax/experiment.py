@@ -113,13 +113,6 @@ def as_json(config: Any) -> dict:
         ) from error
 
 
-def from_stored(module: ModuleType, stored: dict) -> Any:
-    """Config with the stored values, tuples again; fields that no longer exist are dropped."""
-    known = {f.name: f for f in dataclasses.fields(module.Config)}
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items() if k in known}
-    return dataclasses.replace(module.Config(), **values)
-
-
 def _parsed(module, config, flags, what):
     import tyro
 

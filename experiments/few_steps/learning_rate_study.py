@@ -7,6 +7,7 @@ import numpy as np
 import theory
 from experiments.few_steps import _reference_table
 from spectrax import captures, claim, figures, models, optimizers, sweep
+from spectrax.alignment import RandomOverlap
 from spectrax.spectrum import Spectrum
 from spectrax.tasks import SingleIndex
 
@@ -178,8 +179,11 @@ def draw_phases(ax, r, optimizer):
     ax.set_title(optimizer)
 
 
-def against_rate(variable, label, vector=None, paired=False, log="auto"):
-    """A figure of one variable against the rate, a line per captured step; paired: minus the replicate's step 0."""
+def against_rate(variable, label, vector=None, paired=False, log="auto", chance=None):
+    """A figure of one variable against the rate, a line per captured step; paired: minus the replicate's step 0.
+
+    The grey band: what pure chance gives (chance(r)), else the range of the initial networks.
+    """
 
     def figure(r, axes):
         for ax, optimizer in zip(np.ravel(axes(1, len(r.axes["optimizer"]))), r.axes["optimizer"], strict=True):
@@ -190,13 +194,19 @@ def against_rate(variable, label, vector=None, paired=False, log="auto"):
             data = r.at(optimizer=optimizer)[variable]
             data = data if vector is None else data.isel(vector=vector)
             start = data.isel(step=0)
-            null = 0.0 if paired else (float(start.min()), float(start.max()))
+            null = 0.0 if paired else chance(r) if chance else (float(start.min()), float(start.max()))
             figures.against(
                 ax, (data - start if paired else data).isel(step=slice(1, None)), by="step", null=null, log=log
             )
             ax.set_ylabel(label)
 
     return figure
+
+
+def chance_overlap(r):
+    """Central 95 % of the overlap of a random direction with the teacher."""
+    chance = RandomOverlap(r.config["inputs"])
+    return float(chance.quantile(0.025)), float(chance.quantile(0.975))
 
 
 def losses(r, axes):
@@ -214,7 +224,9 @@ FIGURES = {
         "losses": losses,
         "test_loss": against_rate("test_loss", "ridge test loss minus start", paired=True, log="x"),
         "kta": against_rate("kta", "kernel-target alignment", log="x"),
-        "alignment": against_rate("teacher_overlap", r"$|\langle v_1, \beta\rangle|$", vector=0, log="x"),
+        "alignment": against_rate(
+            "teacher_overlap", r"$|\langle v_1, \beta\rangle|$", vector=0, log="x", chance=chance_overlap
+        ),
         "hill": against_rate("hill", r"Hill exponent $\alpha$", log="x"),
         "outliers": against_rate("outliers", "outliers", log="x"),
     }.items()

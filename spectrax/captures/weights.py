@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spectrax import alignment
 from spectrax.captures.moment import Capture
 from spectrax.spectrum import Spectrum, decompose
 
@@ -55,11 +56,11 @@ def overlaps() -> Capture:
             "projection": np.full((cols, 2), np.nan),
         }
         if teacher is not None and teacher.shape == (cols,):
-            found["teacher_overlap"] = np.abs(parts.right.T @ np.asarray(teacher, np.float64))
+            found["teacher_overlap"] = alignment.overlaps(parts.right, np.asarray(teacher))
         if readout is not None and readout.shape == (rows,):
             sign = np.sign(readout) / np.linalg.norm(np.sign(readout))
-            found["readout_overlap"] = np.abs(parts.left.T @ (readout / np.linalg.norm(readout)))
-            found["readout_sign_overlap"] = np.abs(parts.left.T @ sign)
+            found["readout_overlap"] = alignment.overlaps(parts.left, readout)
+            found["readout_sign_overlap"] = alignment.overlaps(parts.left, sign)
             found["projection"] = moment.matrix(view).T @ _basis(sign, readout)
         return found
 

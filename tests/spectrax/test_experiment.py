@@ -80,12 +80,6 @@ def test_a_file_may_set_no_field_or_every_field(module, tmp_path, text):
     assert config == (module.Config(1, (1.0, 2.5), "a:b", 3, True) if text else module.Config())
 
 
-def test_a_configuration_survives_being_stored(module):
-    config = experiment.configure(module, ["--learning-rates", "3e-5", "2000", "--model", "a:b"])
-    assert experiment.from_stored(module, experiment.as_json(config)) == config
-    assert experiment.from_stored(module, {**experiment.as_json(config), "gone": 1}) == config
-
-
 def test_a_field_that_json_cannot_hold_is_refused(module):
     broken = dataclasses.replace(module.Config(), model=len)
     with pytest.raises(ExperimentError, match="every Config field must be a number, string or tuple of them"):

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 import warnings
-from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -103,34 +102,6 @@ def test_another_process_recognises_the_same_study(tmp_path):
         command = [sys.executable, "-c", program, str(tmp_path)]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         assert found.stdout == "1\n", found.stderr
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"model": lambda rngs: TwoLayer(6, 8, rngs=rngs, activation=jnp.sin)},
-        {"task": SingleIndex(20, 6, test_samples=8, link=lambda z: 100 * z)},
-        {"task": SingleIndex(20, 6, test_samples=8, link=lambda z: 3 * z)},
-    ],
-)
-def test_another_lambda_is_another_study(tmp_path, other):
-    task = SingleIndex(20, 6, test_samples=8, link=lambda z: 2 * z)
-    options = {"model": lambda rngs: TwoLayer(6, 8, rngs=rngs), "task": task, "optimizers": {"o": GD()}}
-    options |= {"learning_rates": (0.1,), "steps": (0, 1), "captures": [captures.spectrum], "out": tmp_path}
-    spectrax.sweep(**options, replicates=1)
-    with pytest.raises(StoreError, match="must hold this study"):
-        spectrax.sweep(**(options | other), replicates=2)
-
-
-def test_one_name_means_one_optimizer_in_a_store(tmp_path):
-    options = {"model": lambda rngs: TwoLayer(6, 8, rngs=rngs), "task": SingleIndex(20, 6, test_samples=8)}
-    options |= {"learning_rates": (0.1,), "steps": (0, 1), "captures": [captures.spectrum], "out": tmp_path}
-    spectrax.sweep(**options, optimizers={"o": partial(optax.adam, b1=0.9)}, replicates=1)
-    for changed in (GD(), partial(optax.adam, b1=0.5)):
-        with pytest.raises(StoreError, match="an optimizer's name must keep its meaning"):
-            spectrax.sweep(**options, optimizers={"o": changed}, replicates=2)
-    grown = spectrax.sweep(**options, optimizers={"o": partial(optax.adam, b1=0.9), "gd": GD()}, replicates=2)
-    assert grown.axes["optimizer"] == ["o", "gd"]
 
 
 def test_another_model_or_other_steps_are_another_study(tmp_path):
