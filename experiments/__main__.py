@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
@@ -83,7 +84,14 @@ def _run(words, check=False):
     result = runner.run_experiment(
         module, config, output=options.output, force=options.force, workers=options.threads, progress=bar
     )
-    found = runner.evaluate(module, result)
+    try:
+        found = runner.evaluate(module, result)
+    except Exception as error:
+        trace = [t for t in traceback.extract_tb(error.__traceback__) if t.filename == str(module.__file__)][-1:]
+        where = f"line {trace[0].lineno} of {path.name}" if trace else path.name
+        raise ValueError(
+            f"claims must not raise; {where}: {type(error).__name__}: {error} The result is stored in {result.path}."
+        ) from error
     figures = [] if options.no_figures else runner.draw(module, result)
     report(result, found, figures)
     return int(check and any(c.verdict == "fails" for c in found))

@@ -183,6 +183,20 @@ def table(claims: Iterable[Claim]) -> list[list[str]]:
     return rows
 
 
+def read_csv(path: str | PathLike[str]) -> list[Claim]:
+    """The claims that `write_csv` wrote. Raises ValueError for a file of another form."""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    if not rows or tuple(rows[0]) != _COLUMNS or any(len(row) != len(_COLUMNS) for row in rows):
+        raise ValueError(f"claims.csv must have the columns {', '.join(_COLUMNS)}; {path} hasn't. Run it again.")
+    return [_from_row(*row) for row in rows[1:]]
+
+
+def _from_row(statement, source, predicted, measured, error, low, high, n, verdict, detail) -> Claim:
+    interval = float(low), float(high)
+    return Claim(statement, source, float(predicted), float(measured), float(error), int(n), interval, verdict, detail)
+
+
 def write_csv(claims: Iterable[Claim], path: str | PathLike[str]) -> None:
     """The claims as CSV, numbers with all their digits, the header as in `table`."""
     with open(path, "w", newline="", encoding="utf-8") as file:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spectrax import claim, experiment, runner
+from spectrax import claim
 from spectrax.result import Result, open_result
 from spectrax.store import StoreError, read_header
 
@@ -45,6 +45,8 @@ def notable(result: Result) -> list[str]:
 
 def announce(module: Any, config: Any, output: str | None) -> None:
     """What `run` would do: runs to do and done, where, expected time and memory. Runs nothing, writes nothing."""
+    from spectrax import experiment, runner  # not for `show`: they load jax
+
     plan = runner.plan_of(module, config)
     identity = experiment.identity(module, config, plan)
     folder = Path(output) if output else experiment.folder_of("results", identity)
@@ -99,7 +101,7 @@ def show(folder: Path) -> None:
         )
     stored = folder / "claims.csv"
     if stored.is_file():
-        console.print(stored.read_text(), highlight=False, markup=False, soft_wrap=True)
+        _print_claims(console, claim.read_csv(stored))
 
 
 def selection(pairs: Sequence[str]) -> dict[str, Any]:
@@ -132,10 +134,11 @@ def _print_claims(console, claims):
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("claim", "source"):
         table.add_column(name, overflow="fold")
-    for name in ("predicted", "measured", "error"):
+    for name in ("reference", "measured", "s.e."):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("n", justify="right")
     table.add_column("verdict", no_wrap=True)
+    table.add_column("rule (measured - reference)", overflow="fold")
     for c in claims:
         table.add_row(
             escape(c.statement),
@@ -143,6 +146,7 @@ def _print_claims(console, claims):
             *(f"{x:.4g}" for x in (c.predicted, c.measured, c.error)),
             str(c.n),
             f"[{_COLOURS[c.verdict]}]{c.verdict}[/]",
+            escape(c.detail),
         )
     console.print(table)
 
@@ -150,4 +154,4 @@ def _print_claims(console, claims):
 def _console():
     from rich.console import Console
 
-    return Console(width=None if Console().is_terminal else 140)
+    return Console(width=None if Console().is_terminal else 200)

@@ -90,7 +90,7 @@ def comparison(r):
             margin = WIDER.get((optimizer, rate, step, name), max(least, share * abs(mean)))
             yield claim.equivalent(
                 f"{optimizer} {rate:g}, step {step}: {name}",
-                "heavy_tails D",
+                "reference table",
                 sample,
                 other,
                 margin=margin,

@@ -12,6 +12,7 @@ from spectrax.spectrum import Spectrum
 from spectrax.tasks import SingleIndex
 
 PAPER = "2406.04657"
+SOURCE = {"gd": "gradient_step", "adam": "adam_step"}     # in theory
 OURS = "two_layer"  # the model that the one-step theory describes
 
 
@@ -93,23 +94,16 @@ def claims(r):
 def after_one_step(r):
     """Place and number of outliers against the closed forms."""
     for optimizer in described(r):
+        source = f"theory.{SOURCE[optimizer]}"
         for rate in r.axes["learning_rate"]:
             at, says = r.at(optimizer=optimizer, learning_rate=rate, step=1), one_step(r, optimizer, rate)
+            what = f"{optimizer} {rate:g}, step 1: "
             if says.detached:
-                yield claim.equals(
-                    f"{optimizer} {rate:g}, step 1: largest singular value",
-                    "few_steps 1",
-                    at["eigenvalues"].isel(rank=-1) ** 0.5,
-                    says.location,
-                    relative=0.05,
-                )
-                yield claim.equals(
-                    f"{optimizer} {rate:g}, step 1: one true outlier", "few_steps 2", at["outliers"], 1.0, tolerance=0.5
-                )
+                largest = at["eigenvalues"].isel(rank=-1) ** 0.5
+                yield claim.equals(what + "largest singular value", source, largest, says.location, relative=0.05)
+                yield claim.equals(what + "one true outlier", source, at["outliers"], 1.0, tolerance=0.5)
             elif rate < 0.8 * says.critical_rate:
-                yield claim.absent(
-                    f"{optimizer} {rate:g}, step 1: no outlier below the critical rate", "few_steps 1", at["outliers"]
-                )
+                yield claim.absent(what + "no outlier below the critical rate", source, at["outliers"])
 
 
 def after_ten_steps(r):
@@ -127,38 +121,56 @@ def after_ten_steps(r):
 
 
 def overview(r, axes):
-    panels = np.ravel(axes(2, 2))
-    for ax, chosen in zip(panels, [("gd", 2000.0), ("adam", 1.0)], strict=False):
-        if chosen[0] in r.axes["optimizer"] and chosen[1] in r.axes["learning_rate"] and 1 in r.steps:
-            draw_spectrum(ax, r, *chosen, step=1)
-    for ax, optimizer in zip(panels[2:], r.axes["optimizer"], strict=False):
-        draw_phases(ax, r, optimizer)
+    names = r.axes["optimizer"]
+    panels = np.reshape(axes(2, len(names)), (2, -1))
+    for optimizer, above, below in zip(names, *panels, strict=True):
+        draw_spectrum(above, r, optimizer, telling_rates(r, optimizer, 1)[-1])
+        draw_phases(below, r, optimizer)
 
 
 def spectra(r, axes):
-    rates = [x for x in (0.1, 1.0, 1000.0, 2000.0) if x in r.axes["learning_rate"]] or r.axes["learning_rate"][-2:]
-    chosen = [("gd", x) for x in rates if x > 100] + [("adam", x) for x in rates if x <= 100]
-    chosen = [(o, x) for o, x in chosen if o in r.axes["optimizer"]] or [(r.axes["optimizer"][0], rates[-1])]
-    step = 1 if 1 in r.steps else r.steps[-1]
-    for ax, (optimizer, rate) in zip(np.ravel(axes(1 + (len(chosen) > 2), min(2, len(chosen)))), chosen, strict=False):
-        draw_spectrum(ax, r, optimizer, rate, step)
+    names = r.axes["optimizer"]
+    chosen = {optimizer: telling_rates(r, optimizer, 2) for optimizer in names}
+    columns = max(map(len, chosen.values()))
+    panels = np.reshape(axes(len(names), columns), (len(names), -1))
+    for row, (optimizer, rates) in zip(panels, chosen.items(), strict=True):
+        for ax in row[len(rates) :]:
+            ax.set_axis_off()
+        for ax, rate in zip(row, rates, strict=False):
+            draw_spectrum(ax, r, optimizer, rate)
 
 
-def draw_spectrum(ax, r, optimizer, rate, step):
-    """One replicate's spectrum with the law of the initial weights, its outliers and the predicted one."""
+def telling_rates(r, optimizer, count):
+    """Stored rates to show: the paper's where they are, else the smallest with an outlier, else the largest."""
+    stored = r.axes["learning_rate"]
+    paper = [rate for rate in {"gd": (1000.0, 2000.0), "adam": (0.1, 1.0)}.get(optimizer, ()) if rate in stored]
+    at = r.at(optimizer=optimizer, step=shown_step(r))
+    spiked = [rate for rate in stored if float(at.at(learning_rate=rate)["outliers"].max()) > 0]
+    return (paper if len(paper) >= count else spiked[:count] or stored[-count:])[-count:]
+
+
+def shown_step(r):
+    return 1 if 1 in r.steps else r.steps[-1]
+
+
+def draw_spectrum(ax, r, optimizer, rate):
+    """All replicates' spectra with the law of the initial weights, their outliers and the predicted one."""
+    step = shown_step(r)
     at = r.at(optimizer=optimizer, learning_rate=rate, step=step)
     rows, cols = next(group for group, names in r.header["matrices"].items() if r.matrices[0] in names).split("x")
     shape = int(rows), int(cols)
-    values = at["eigenvalues"].isel(replicate=0).values / shape[0]
-    variance = 1.0 if r.config["model"] == OURS else float(at.first()["bulk_variance"].isel(replicate=0))
-    count = int(np.nan_to_num(at["outliers"].isel(replicate=0)))
+    spectra = at["eigenvalues"].transpose("replicate", "rank").values / shape[0]
+    counts = np.nan_to_num(at["outliers"].values).astype(int)
+    seen = np.isfinite(spectra).all(axis=1)
+    variance = 1.0 if r.config["model"] == OURS else float(r.at(step=r.steps[0])["bulk_variance"].median())
     says = one_step(r, optimizer, rate) if optimizer in described(r) and step == 1 else None
     figures.spectrum(
         ax,
-        Spectrum(values, shape, scale=shape[0]),
+        [Spectrum(values, shape, scale=shape[0]) for values in spectra[seen]],
         law=theory.MarchenkoPastur.of(shape, variance**0.5),
-        outliers=np.sort(values)[::-1][:count].tolist(),
+        outliers=[x for values, k in zip(spectra[seen], counts[seen], strict=True) for x in values[values.size - k :]],
         predicted=[says.location**2 / shape[0]] if says is not None and says.detached else [],
+        law_name="law of the initial weights",
     )
     ax.set(title=f"{optimizer}, $\\eta$ = {rate:g}, step {step}", xlabel=r"eigenvalue of $W^\top W/h$")
 
@@ -172,9 +184,11 @@ def draw_phases(ax, r, optimizer):
     """Phase over rate and step, with the one-step critical rate, for gradient descent also the stability edge."""
     at, lines = r.at(optimizer=optimizer), {}
     if optimizer in described(r):
-        lines["one-step critical rate"] = one_step(r, optimizer, 1.0).critical_rate
+        critical = one_step(r, optimizer, 1.0).critical_rate
+        lines[f"critical {critical:.4g}"] = critical
     if optimizer == "gd":
-        lines["stability edge"] = float(r["stability_edge"].median())
+        edge = float(r["stability_edge"].median())
+        lines[f"stability edge {edge:.3g}"] = edge
     figures.phase_map(ax, at["phase"], counts=at["spikes"], lines=lines)
     ax.set_title(optimizer)
 

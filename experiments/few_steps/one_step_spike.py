@@ -52,7 +52,7 @@ SMOKE = Config(
     samples=120, inputs=60, width=90, gd_learning_rates=(1, 80, 400), adam_learning_rates=(0.01, 0.2, 1), replicates=2
 )
 PREDICT = {"gd": theory.gradient_step, "adam": theory.adam_step}
-# largest error in any replicate of the formula of the two directions (few_steps 3.2), stated beforehand
+# largest error in any replicate of the formula of the two directions (theory.projected_outlier), stated beforehand
 TWO_DIRECTIONS = {
     ("adam", 0.1): 0.01,
     ("adam", 0.2): 0.003,
@@ -61,6 +61,7 @@ TWO_DIRECTIONS = {
     ("adam", 3): 0.003,
     ("gd", 3000): 0.006,
 }
+SOURCE = {"gd": "gradient_step", "adam": "adam_step"}
 READOUT = {"gd": "readout_overlap", "adam": "readout_sign_overlap"}
 
 
@@ -100,7 +101,8 @@ def claims(r):
         for rate in stored_rates(r, optimizer):
             at, what = r.at(optimizer=optimizer, learning_rate=rate, step=1), f"{optimizer} {rate:g}: "
             if rate < 0.8 * critical:
-                yield claim.absent(what + "no outlier below the critical rate", "few_steps 1", at["outliers"])
+                source = f"theory.{SOURCE[optimizer]}"
+                yield claim.absent(what + "no outlier below the critical rate", source, at["outliers"])
             if rate > 1.15 * critical:
                 yield from place(r, at, optimizer, rate, what)
                 yield from bulk(r, at, optimizer, rate, what)
@@ -114,7 +116,7 @@ def place(r, at, optimizer, rate, what):
     measured, both = singular_value(at), projected(at)
     yield claim.equals(
         what + "largest singular value",
-        "few_steps 1",
+        f"theory.{SOURCE[optimizer]}",
         measured,
         predicted(r, optimizer, rate).location,
         sigmas=2,
@@ -124,7 +126,7 @@ def place(r, at, optimizer, rate, what):
         allowed = TWO_DIRECTIONS[optimizer, rate]
         yield claim.absent(
             f"{what}the two measured directions give it in every replicate within {allowed:.1%}",
-            "few_steps 3.2",
+            "theory.projected_outlier",
             abs(both / measured - 1),
             allowed=allowed,
         )
@@ -136,14 +138,14 @@ def vectors(r, at, optimizer, rate, what):
     rule: dict[str, Any] = {"sigmas": 2, "tolerance": 0.1} if says.readout_overlap < 0.95 else {"tolerance": 0.005}
     yield claim.equals(
         what + "overlap with the readout",
-        "few_steps 1",
+        f"theory.{SOURCE[optimizer]}",
         at[READOUT[optimizer]].isel(vector=0),
         says.readout_overlap,
         **rule,
     )
     yield claim.equals(
         what + "overlap with the teacher",
-        "few_steps 1",
+        f"theory.{SOURCE[optimizer]}",
         at["teacher_overlap"].isel(vector=0),
         says.teacher_overlap,
         sigmas=2,
@@ -162,7 +164,7 @@ def bulk(r, at, optimizer, rate, what):
         yield claim.equals(what, "Johnstone 2001", singular_value(at, -2), finite, relative=0.01)
     elif rate >= 1:
         what += "the bulk reaches beyond the isotropic edge"
-        yield claim.differs(what, "few_steps 2", singular_value(at, -2), says.edge, sign=+1)
+        yield claim.differs(what, f"theory.{SOURCE[optimizer]}", singular_value(at, -2), says.edge, sign=+1)
 
 
 def detection(r, optimizer):

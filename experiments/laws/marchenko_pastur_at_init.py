@@ -71,7 +71,7 @@ def claims(r):
         at = r.at(inputs=d)
         yield claim.equals(
             f"d = {d}: distance to the law is that of noise (within a quarter)",
-            "design 8",
+            "sampled noise",
             at["sup_distance"],
             at["null_median"],
             relative=0.25,
@@ -98,7 +98,7 @@ def claims(r):
     slopes = [slope(r["sup_distance"].isel(replicate=i)) for i in range(r["sup_distance"].sizes["replicate"])]
     yield claim.equals(
         "distance falls with d as that of noise does: exponent",
-        "design 8",
+        "sampled noise",
         slopes,
         slope(r["null_median"].isel(replicate=0)),
         tolerance=0.1,

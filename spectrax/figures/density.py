@@ -22,7 +22,8 @@ class Pool(NamedTuple):
 
 @look.panel
 def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] = (), predicted: Sequence[float] = (),
-             null: Any = None, *, bins: int | None = None, scale: str = "auto", zeros: int = 0) -> None:
+             null: Any = None, *, bins: int | None = None, scale: str = "auto", zeros: int = 0,
+             law_name: str = "theory") -> None:
     """Draw the density of a spectrum as a filled histogram, with its law as a thin dark line.
 
     spectrum: a Spectrum, an array (one-dimensional or more, pooled, NaN left out), or a list of these. The histogram is
@@ -57,7 +58,7 @@ def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] 
     ax.stairs(heights, edges, fill=True, color=look.MEASURED, zorder=1)
     ax.stairs(heights, edges, color=look.darker(look.MEASURED), linewidth=0.4, zorder=1)
     key.add(ax, {"measured": key.patch(facecolor=look.MEASURED, edgecolor=look.darker(look.MEASURED), linewidth=0.4)})
-    peak = np.zeros(0) if law is None else _draw_law(ax, law, edges, scale)
+    peak = np.zeros(0) if law is None else _draw_law(ax, law, edges, scale, law_name)
     peak = np.minimum(peak, 1.25 * heights.max())  # a density may diverge at a hard edge
     _set_limits(ax, np.concatenate([heights, peak]), edges, marked, scale, bool(atoms))
     _draw_null(ax, null, edges, scale)
@@ -113,7 +114,7 @@ def _histogram(values, edges, total, scale):
     return counts / (total * widths)
 
 
-def _draw_law(ax, law, edges, scale):
+def _draw_law(ax, law, edges, scale, name):
     """Draw the density of each band; returns the bands' peaks."""
     peaks = []
     for grid in law_grid(law.bands, edges, scale != "linear"):
@@ -122,7 +123,7 @@ def _draw_law(ax, law, edges, scale):
         density = density * grid * np.log(10) if scale == "log" else density
         ax.plot(grid, density, color=look.INK, linewidth=0.9, zorder=3)
         peaks.append(np.nanmax(density, initial=0.0))
-    key.add(ax, {"theory": key.line(color=look.INK, linewidth=0.9)})
+    key.add(ax, {name: key.line(color=look.INK, linewidth=0.9)})
     return np.array(peaks)
 
 

@@ -20,7 +20,7 @@ def phase_map(ax: Any, codes: Any, x: str = "step", y: str = "learning_rate", co
 
     codes: DataArray with the dimensions x and y, optionally `spread`, whose members share their cell as stripes, so
     that disagreement shows. counts: DataArray of the same dimensions, the number of spikes, written where the phase is
-    1 (lowest-highest where members differ). lines: label -> value of y (critical rates, stability edge),
+    1, or 2 with any (lowest-highest where members differ). lines: label -> value of y (critical rates, stability edge),
     drawn between the rows that it separates, or through its own row. null: one code per row, or one for all: the phase
     of pure noise, drawn as a first column. Raises ValueError for a dimension missing or left over, another code.
 
@@ -94,15 +94,16 @@ def _write_counts(ax, table, counts, shift):
     if counts.shape[:2] != table.shape[:2]:
         raise ValueError(f"counts must have a cell for each code; got {counts.shape[:2]} for {table.shape[:2]}.")
     for i, j in np.ndindex(*table.shape[:2]):
-        spiked = table[i, j] == 1
+        spiked = (table[i, j] == 1) | (table[i, j] == 2)
         found = counts[i, j][spiked] if counts.shape == table.shape else counts[i, j]
         found = found[np.isfinite(found)]
-        if spiked.any() and found.size:
+        heavy = bool((table[i, j][spiked] == 2).all())
+        if spiked.any() and found.size and not (heavy and found.max() == 0):
             low, high = int(found.min()), int(found.max())
             text = f"{low}" if low == high else f"{low}–{high}"
             before = np.mean(table[i, j] == 0)  # stripes are sorted by phase
             ax.text(j + shift - 0.5 + before + 0.5 * spiked.mean(), i, text, ha="center", va="center",
-                    fontsize=look.font_of(ax) - 0.5, color=look.INK)
+                    fontsize=look.font_of(ax) - 0.5, color="white" if heavy else look.INK)
 
 
 def _draw_levels(ax, lines, rows):

@@ -203,7 +203,7 @@ def test_show_says_what_a_result_holds_by_path_and_by_name(call, capsys, tmp_pat
         "sup_distance",
         "jax 0.",
         "commit",
-        "statement,source",
+        "reference  measured",
     ):
         assert words in said
     assert call("show", folder.relative_to(tmp_path)) == 0
