@@ -2,7 +2,8 @@
 
 Five seeds at n = 2000, d = 1000, h = 1500, float32 training, float64 metrics, 200 test points. Where a spread over
 seeds was recorded it is given as (mean, standard deviation); a bare number is taken as exact. Margins of equivalence
-were stated before the comparison: about twice the standard error that ten of our replicates against five leave.
+were stated before the comparison, about twice the standard error that ten of our replicates against five leave; that of
+alpha_authors was narrowed after a first one.
 """
 
 from spectrax import claim
