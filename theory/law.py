@@ -128,12 +128,61 @@ class Law(ABC):
         values = values if complex_input else np.real(values)
         return values if z.ndim else values.item()
 
+    def expectation(self, f: Callable[[FloatArray], FloatArray]) -> float:
+        """E f(X), atoms included, for real f smooth on the scale of each band; `f` maps (m,) to (m,)."""
+        atoms = sum(mass * float(f(np.array([x]))[0]) for x, mass in self.atoms)
+        return float(atoms + sum(t.integral(f) for t in _tables(self)))
+
+    def free_cumulant(self, k: int) -> float:
+        """Free cumulant of order k >= 1: the mean, the variance, then those whose sums are the cumulants of free sums.
+
+        From the centred moments (Speicher 1994), by m_n = sum_s kappa_s sum_{i_1 + ... + i_s = n - s} m_i1 ... m_is.
+        Raises ValueError for k < 1; infinite or NaN where the moments don't exist.
+        """
+        mean = self.mean
+        if _order(k) == 1:
+            return mean
+        std = self.std
+        centred = [1.0, 0.0, *(self.expectation(lambda x, j=j: ((x - mean) / std) ** j) for j in range(2, k + 1))]
+        return _free_cumulants(centred)[k] * std**k
+
+    def scaled(self, factor: float) -> "Law":
+        """The law of factor X, factor != 0; of the same type where the law has a scale of its own."""
+        from theory.laws.affine import Affine
+
+        return Affine(self, factor, 0.0)
+
+    def shifted(self, offset: float) -> "Law":
+        """The law of X + offset."""
+        from theory.laws.affine import Affine
+
+        return Affine(self, 1.0, offset)
+
     def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
         """Draws n independent values, shape (n,), by inverting the distribution function.
 
-        Eigenvalues of one matrix repel each other and are not such draws: see the finite-size nulls of `spectrax`.
+        Eigenvalues of one matrix repel each other and are not such draws: `sample_matrix` gives them.
         """
         return self.quantile(rng.random(checks.count("number of draws", n, "pass n >= 1")))
+
+    def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Draws a symmetric n x n matrix whose spectrum tends to the law as n -> oo.
+
+        The random matrix that the law is known for; where a law has none, its n quantiles in a uniformly random basis.
+        """
+        n = checks.count("size of the matrix", n, "pass n >= 1")
+        values = self.quantile((np.arange(n) + 0.5) / n)
+        basis, triangle = np.linalg.qr(rng.standard_normal((n, n)))
+        basis = basis * np.sign(np.diag(triangle))  # without the signs the basis isn't uniform
+        return (basis * values) @ basis.T
+
+    def matrix_gap(self, n: int) -> float:
+        """Sup distance between the law and the spectrum of `sample_matrix(n)` that under .1 % of the draws exceed.
+
+        5/n: the largest of 300 Wigner or Wishart matrices at n = 300 was 4.4/n, since eigenvalues repel. A law whose matrices fluctuate more
+        (heavy tails, narrow bands with a finite-size bias) states its own.
+        """
+        return 5 / n
 
     @property
     def _ends(self) -> tuple[float, float]:
@@ -152,6 +201,20 @@ class Law(ABC):
         return inside & (z.imag == 0)
 
 
+def _free_cumulants(moments: Sequence[float]) -> list[float]:
+    """Free cumulants (index 0 unused) from moments m_0 = 1, m_1, ...; coefficients of M(z)^s are built up in z."""
+    order = len(moments) - 1
+    kappa = [0.0] * (order + 1)
+    for n in range(1, order + 1):
+        known, power = 0.0, np.eye(1, order + 1)[0]
+        for s in range(1, n + 1):
+            power = np.convolve(power, moments)[: order + 1]
+            if s < n:
+                known += kappa[s] * power[n - s]
+        kappa[n] = float(moments[n] - known)
+    return kappa
+
+
 def _tables(law: Law) -> tuple[Any, ...]:
     from theory.tables import tables
 
@@ -161,3 +224,10 @@ def _tables(law: Law) -> tuple[Any, ...]:
 def _whole(k: int) -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 0:
         raise ValueError(f"order of a moment must be a whole number >= 0; got {k!r}; pass 0, 1, 2, ...")
+
+
+def _order(k: int) -> int:
+    _whole(k)
+    if k < 1:
+        raise ValueError(f"order of a free cumulant must be at least 1; got {k!r}; pass 1, 2, 3, ...")
+    return k

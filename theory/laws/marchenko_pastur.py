@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from theory import checks
 from theory.band import Band
-from theory.law import Law, Pairs, _whole, elementwise
+from theory.law import Law, Pairs, _order, _whole, elementwise
 from theory.laws import arc
 
 FloatArray = NDArray[np.float64]
@@ -128,6 +128,20 @@ class MarchenkoPastur(Law):
         """Standard deviation, variance sqrt(ratio)."""
         return self.variance * math.sqrt(self.ratio)
 
+    def free_cumulant(self, k: int) -> float:
+        """variance^k ratio^(k-1)."""
+        return self.variance**k * self.ratio ** (_order(k) - 1)
+
+    def scaled(self, factor: float) -> Law:
+        """The same ratio with `factor` times the variance; reflected for a negative factor."""
+        return MarchenkoPastur(self.ratio, self.variance * factor) if factor > 0 else super().scaled(factor)
+
+    def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """X^T X / rows for Gaussian X of shape (rows, n), rows the whole number next to n/ratio, at least 1."""
+        n = checks.count("size of the matrix", n, "pass n >= 1")
+        rows = max(1, round(n / self.ratio))
+        return self.variance / rows * wishart(n, rows, rng)
+
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         # The product of two principal roots is the right branch everywhere off the band; the root of the product is
         # not. Of the two equal forms -2/plus and -minus/(2 ratio y) the one without cancellation is taken.
@@ -150,6 +164,19 @@ class MarchenkoPastur(Law):
         return (larger - smaller) / larger / (1 + self._q)
 
     _band: ClassVar[Band]
+
+
+def wishart(n: int, rows: int, rng: np.random.Generator) -> FloatArray:
+    """X^T X (n, n) for X of shape (rows, n) with standard Gaussian entries.
+
+    From the triangular factor of X (Bartlett 1933) where rows >= n: the cost doesn't grow with rows.
+    """
+    if rows < n:
+        x = rng.standard_normal((rows, n))
+        return x.T @ x
+    factor = np.tril(rng.standard_normal((n, n)), -1)
+    np.fill_diagonal(factor, np.sqrt(rng.chisquare(rows - np.arange(n))))
+    return factor @ factor.T
 
 
 @functools.lru_cache(maxsize=256)

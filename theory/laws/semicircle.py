@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from theory import checks
 from theory.band import Band
-from theory.law import Law, Pairs, _whole, elementwise
+from theory.law import Law, Pairs, _order, _whole, elementwise
 from theory.laws import arc
 
 FloatArray = NDArray[np.float64]
@@ -88,6 +88,19 @@ class Semicircle(Law):
     def std(self) -> float:
         """Standard deviation, sqrt(variance)."""
         return math.sqrt(self.variance)
+
+    def free_cumulant(self, k: int) -> float:
+        """The variance for k = 2, 0 otherwise."""
+        return self.variance if _order(k) == 2 else 0.0
+
+    def scaled(self, factor: float) -> "Semicircle":
+        """The semicircle of factor^2 times the variance."""
+        return Semicircle(self.variance * checks.positive("|factor|", abs(factor), "pass a non-zero number") ** 2)
+
+    def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """A symmetric Gaussian matrix with entries of variance `variance`/n off the diagonal, twice that on it."""
+        x = rng.standard_normal((checks.count("size of the matrix", n, "pass n >= 1"),) * 2)
+        return (x + x.T) * math.sqrt(self.variance / (2 * n))
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
         band = self._band

@@ -1,0 +1,150 @@
+"""The law of a scaled and shifted variable, for any law."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory import checks
+from theory.law import Law, Pairs, _whole, elementwise
+from theory.laws.marchenko_pastur import MarchenkoPastur
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Affine(Law):
+    """factor X + offset for X following `law`; a negative factor reflects.
+
+        pdf(x) = law.pdf((x - offset)/factor)/|factor|
+
+    `Law.scaled` and `Law.shifted` return it where a law has no scale of its own. The kind is that of `law`.
+    Raises ValueError for a factor that is 0 or not finite, an offset that is not finite.
+
+    >>> Affine(MarchenkoPastur(0.25), 2.0, -1.0).bands
+    ((-0.5, 3.5),)
+    """
+
+    law: Law
+    factor: float = 1.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.law, Law):
+            raise ValueError(f"law must be a Law; got {self.law!r}; pass an instance such as MarchenkoPastur(0.5)")
+        factor = float(checks.array("factor", self.factor, "pass a non-zero number"))
+        if factor == 0:
+            raise ValueError("factor must not be 0; got 0; a constant is PointMasses([(value, 1)])")
+        object.__setattr__(self, "factor", factor)
+        object.__setattr__(self, "offset", float(checks.array("offset", self.offset, "pass a number")))
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """That of `law`."""
+        return self.law.kind
+
+    @classmethod
+    def examples(cls) -> Sequence["Affine"]:
+        """Shifts, reflections and scales of a law with a band and one with an atom."""
+        pairs = ((2.0, -1.0), (-1.0, 0.0), (-0.5, 3.0), (1e-8, 0.0), (1e8, 0.0))
+        return [cls(MarchenkoPastur(c), a, b) for c in (0.25, 3.0) for a, b in pairs]
+
+    @property
+    def bands(self) -> Pairs:
+        """Images of the bands of `law`."""
+        return self._image(self.law.bands)
+
+    @property
+    def window(self) -> Pairs:
+        """Images of the window of `law`."""
+        return self._image(self.law.window)
+
+    @property
+    def atoms(self) -> Pairs:
+        """Images of the atoms of `law`."""
+        return tuple(sorted((self._map(x), mass) for x, mass in self.law.atoms))
+
+    @elementwise
+    def pdf(self, x: FloatArray) -> FloatArray:
+        """Density of the continuous part."""
+        return self.law.pdf(self._back(x)) / abs(self.factor)
+
+    @elementwise
+    def cdf(self, x: FloatArray) -> FloatArray:
+        """P(factor X + offset <= x)."""
+        if self.factor > 0:
+            return self.law.cdf(self._back(x))
+        return self.law.sf(self._back(x)) + self._mass_at(x)
+
+    @elementwise
+    def sf(self, x: FloatArray) -> FloatArray:
+        """P(factor X + offset > x)."""
+        if self.factor > 0:
+            return self.law.sf(self._back(x))
+        return self.law.cdf(self._back(x)) - self._mass_at(x)
+
+    @elementwise
+    def quantile(self, p: FloatArray) -> FloatArray:
+        """inf{x: cdf(x) >= p}."""
+        checks.probabilities(p)
+        if self.factor > 0:
+            return np.asarray(self._map(self.law.quantile(p)))
+        return np.asarray(super().quantile(p))
+
+    def moment(self, k: int) -> float:
+        """E (factor X + offset)^k ; by quadrature where there is an offset."""
+        _whole(k)
+        if self.offset == 0:
+            return self.factor**k * self.law.moment(k)
+        return super().moment(k)
+
+    @property
+    def mean(self) -> float:
+        """factor E X + offset."""
+        return self._map(self.law.mean)
+
+    @property
+    def std(self) -> float:
+        """|factor| times that of `law`."""
+        return abs(self.factor) * self.law.std
+
+    def free_cumulant(self, k: int) -> float:
+        """factor^k times that of `law`, the offset added to the first."""
+        return self.factor**k * self.law.free_cumulant(k) + (self.offset if k == 1 else 0.0)
+
+    def scaled(self, factor: float) -> "Affine":
+        """The law of factor times this variable."""
+        return Affine(self.law, self.factor * factor, self.offset * factor)
+
+    def shifted(self, offset: float) -> "Affine":
+        """The law of this variable plus offset."""
+        return Affine(self.law, self.factor, self.offset + offset)
+
+    def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """factor times a matrix of `law`, plus offset on the diagonal."""
+        matrix = self.factor * self.law.sample_matrix(n, rng)
+        return matrix + self.offset * np.eye(*matrix.shape)
+
+    def matrix_gap(self, n: int) -> float:
+        """That of `law`."""
+        return self.law.matrix_gap(n)
+
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        return self.law._stieltjes((z - self.offset) / self.factor) / self.factor
+
+    def _map(self, x: Any) -> Any:
+        return self.factor * x + self.offset
+
+    def _back(self, x: FloatArray) -> FloatArray:
+        y = (x - self.offset) / self.factor
+        # what underflows stays beside an atom at 0, not on it
+        least = np.copysign(5e-324, (x - self.offset) * np.sign(self.factor))
+        return np.where((y == 0) & (x != self.offset), least, y)
+
+    def _image(self, bands: Pairs) -> Pairs:
+        return tuple(sorted((min(ends), max(ends)) for ends in ((self._map(a), self._map(b)) for a, b in bands)))
+
+    def _mass_at(self, x: FloatArray) -> FloatArray:
+        return sum((mass * (x == a) for a, mass in self.atoms), np.zeros(x.shape))
