@@ -179,8 +179,8 @@ class Law(ABC):
     def matrix_gap(self, n: int) -> float:
         """Sup distance between the law and the spectrum of `sample_matrix(n)` that under .1 % of the draws exceed.
 
-        5/n: the largest of 300 Wigner or Wishart matrices at n = 300 was 4.4/n, since eigenvalues repel. A law whose matrices fluctuate more
-        (heavy tails, narrow bands with a finite-size bias) states its own.
+        5/n: the largest of 300 Wigner or Wishart matrices at n = 300 was 4.4/n, since eigenvalues repel. A law whose
+        matrices fluctuate more (heavy tails, narrow bands with a finite-size bias) states its own.
         """
         return 5 / n
 
