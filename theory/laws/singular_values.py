@@ -81,6 +81,20 @@ class SingularValues(Law):
         """Root of the quantile of `law`."""
         return np.sqrt(self.law.quantile(p))
 
+    def scaled(self, factor: float) -> Law:
+        """Singular values of factor W; reflected for a negative factor."""
+        return SingularValues(self.law.scaled(factor**2)) if factor > 0 else super().scaled(factor)
+
+    def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """A symmetric matrix (n, n) with these singular values: the root of a matrix of `law`."""
+        values, vectors = np.linalg.eigh(self.law.sample_matrix(n, rng))
+        rounding = 1e-13 * values[-1]  # its root would lie far off an atom at 0
+        return (vectors * np.sqrt(np.where(values > rounding, values, 0.0))) @ vectors.T
+
+    def matrix_gap(self, n: int) -> float:
+        """That of `law`."""
+        return self.law.matrix_gap(n)
+
     def moment(self, k: int) -> float:
         """E X^(k/2): the moment of `law` for even k, by quadrature for odd k."""
         _whole(k)
