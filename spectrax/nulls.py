@@ -117,8 +117,19 @@ def gaussian_eigenvalues(shape: tuple[int, int], rng: np.random.Generator) -> np
     W^T W has the eigenvalues of B B^T, B lower bidiagonal with chi_m, chi_(m-1), ... on its diagonal and chi_(p-1),
     ..., chi_1 below it (Dumitriu and Edelman 2002, theorem 3.1, beta = 1): O(p^2) instead of O(m p^2).
     """
+    return spiked_eigenvalues(shape, 0.0, rng)
+
+
+def spiked_eigenvalues(shape: tuple[int, int], strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Nonzero eigenvalues of W^T W, W = N + strength u v^T, N of N(0, 1) entries, u and v unit vectors; ascending.
+
+    Exact in law: with u, v the first basis vectors the signal sits in one entry of the first column, whose norm is the
+    only thing that bidiagonalisation keeps of it: chi_m becomes a noncentral chi.
+    """
     p, m = sorted(shape)
     diagonal, below = rng.chisquare(np.arange(m, m - p, -1)), rng.chisquare(np.arange(p - 1, 0, -1))
+    if strength:
+        diagonal[0] = rng.noncentral_chisquare(m, strength**2)
     main = diagonal.copy()
     main[1:] += below
     if p > 1:
