@@ -8,12 +8,15 @@ A new law is a file with a frozen dataclass deriving from `Law` that states `ban
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
+
+if TYPE_CHECKING:
+    from theory.outliers.tracy_widom import EdgeScale
 
 FloatArray = NDArray[np.float64]
 Pairs = tuple[tuple[float, float], ...]
@@ -183,6 +186,12 @@ class Law(ABC):
         matrices fluctuate more (heavy tails, narrow bands with a finite-size bias) states its own.
         """
         return 5 / n
+
+    def edge_scale(self, n: int, edge: Literal["upper", "lower"] = "upper") -> "EdgeScale":
+        """Tracy-Widom centre and scale of the extreme one of n eigenvalues; ValueError where the edge isn't soft."""
+        from theory.outliers.edge import edge_scale
+
+        return edge_scale(self, n, edge)
 
     @property
     def _ends(self) -> tuple[float, float]:

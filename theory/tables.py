@@ -133,13 +133,19 @@ def _invert(table: BandTable, low: float, high: float, mass: float, wanted: Floa
     """Solves mass between `low` and t = wanted for t in [low, high]: Newton, bisection where it leaves the bracket."""
     left, right = np.full(wanted.shape, low), np.full(wanted.shape, high)
     t = low + (high - low) * np.clip(wanted / mass if mass else 0.0 * wanted, 0.0, 1.0)
+    active = np.arange(len(t))
     for _ in range(60):
-        excess = table._mass(left * 0 + low, t) - wanted
-        left, right = np.where(excess < 0, t, left), np.where(excess < 0, right, t)
-        step = t - excess / table.density(t)
-        new = np.where((step >= left) & (step <= right), step, (left + right) / 2)
-        done = np.abs(new - t) <= 4e-16 * (high + np.abs(t))
-        t = new
-        if np.all(done):
+        at = t[active]
+        excess = table._mass(np.full(at.shape, low), at) - wanted[active]
+        left[active] = np.where(excess < 0, at, left[active])
+        right[active] = np.where(excess < 0, right[active], at)
+        step = at - excess / table.density(at)
+        newton = (step >= left[active]) & (step <= right[active])
+        new = np.where(newton, step, (left[active] + right[active]) / 2)
+        t[active] = new
+        # Newton squares the error in units of the distance to the ends, where the density may vanish
+        close = newton & (np.abs(new - at) <= 1e-9 * np.minimum(at - low, high - at))
+        active = active[~(close | (np.abs(new - at) <= 4e-16 * (high + np.abs(at))))]
+        if not len(active):
             break
     return t

@@ -5,12 +5,15 @@ R^cols. Overlaps are squared, <u, u_hat>^2. Below the threshold the location is 
 Near the threshold every difference is factorised, so that overlaps go to 0 without cancellation.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
+
+if TYPE_CHECKING:
+    from theory.outliers.population import Population
 
 FloatArray = NDArray[np.float64]
 _RATIO = "pass cols / rows of the matrix"
@@ -26,23 +29,35 @@ class Outlier(NamedTuple):
     detached: Any  # bool
 
 
-def spiked_covariance(spike: ArrayLike, ratio: ArrayLike) -> Outlier:
-    """Outlier of X^T X / n where one direction e of R^p has population variance `spike`, all others 1.
+def spiked_covariance(spike: ArrayLike, ratio: ArrayLike, population: "Population | None" = None) -> Outlier:
+    """Outlier of X^T X / n: one direction e of R^p has population variance `spike`, the others follow `population`.
 
-        l = spike, c = ratio = p/n:   detached iff |l - 1| > sqrt(c);   location = l (1 + c/(l - 1))
+        l = spike, c = ratio = p/n; where all other variances are 1 (None):
+        detached iff |l - 1| > sqrt(c);   location = l (1 + c/(l - 1))
         right overlap <v, e>^2 = ((l-1)^2 - c)/((l-1)(l-1+c));   left overlap <u, X e/|X e|>^2 = 1 - c/(l-1)^2
+        where they follow H, pairs (variance, weight) or a Law:   psi(l) = l (1 + c int t/(l - t) dH(t))
+        detached iff psi'(l) > 0;   location = psi(l);   right overlap l psi'/psi;   left overlap psi'
 
-    X is n x p with rows of covariance 1 + (l - 1) e e^T; u, v are the singular vectors of X. A spike below 1 - sqrt(c)
-    (for c < 1) leaves at the lower edge; `threshold` is the one on the side of the spike, 1 +- sqrt(c).
-    Raises ValueError for a negative spike or a ratio that is not positive. Source: Baik and Silverstein 2006; Paul
-    2007 (right overlap); Benaych-Georges and Nadakuditi 2011 for the companion (left).
+    X is n x p with independent rows of that covariance; u, v are the singular vectors of X. A spike may leave below (a
+    white one below 1 - sqrt(c), for c < 1) and into gaps of the bulk; `threshold` is the one on the side of the spike:
+    1 +- sqrt(c) if white. A spike amid the population has the nearest of the thresholds, and its edge as location.
+    Raises ValueError for a negative spike, a ratio that is not positive, a population that is negative, unbounded or of
+    total weight other than 1. Source: Baik and Silverstein 2006; Paul 2007 (right overlap); Benaych-Georges and
+    Nadakuditi 2011 for the companion (left); Bai and Yao 2012 for general populations.
 
     >>> spiked_covariance(3.0, 0.25).location
     3.375
+    >>> round(spiked_covariance(2.0, 0.05, population=[(1.0, 0.5), (4.0, 0.5)]).location, 12)
+    1.95
     """
     s, c = _broadcast(checks.array("spike", spike, "pass a population variance"), _ratio(ratio))
     if np.any(s < 0):
         raise ValueError(f"spike must not be negative; got {s[s < 0].flat[0]!r}; pass a population variance")
+    if population is not None:
+        from theory.outliers.population import spiked_population
+
+        found = spiked_population(s, c, population)
+        return _outlier(found.location, found.left_overlap, found.right_overlap, found.threshold, found.detached)
     root = np.sqrt(c)
     up = s >= 1
     sign = np.where(up, 1.0, -1.0)
