@@ -98,7 +98,9 @@ def _slope_square(f: Function, edges: FloatArray, scale: float) -> float:
     if np.any(across > 1e-6 * scale) or np.any(within > 1e-6 * scale):
         return math.inf
     rough = np.sum(integrals(edges[:-1], edges[1:]))
-    edges = refine(integrals, edges, np.array([1e-13 * rough]))
+    # The slope of values of size `scale` carries their rounding: below it no panel is ever fine enough.
+    tolerance = 1e-13 * (rough + scale * math.sqrt(rough)) + 1e-20 * scale**2
+    edges = refine(integrals, edges, np.array([tolerance]))
     return float(np.sum(integrals(edges[:-1], edges[1:])))
 
 

@@ -148,7 +148,7 @@ class MarchenkoPastur(Law):
         y = z / self.variance
         band, scale = self._band, self.variance
         root = np.sqrt(((z - band.low) - band.low_tail) / scale) * np.sqrt(((z - band.high) - band.high_tail) / scale)
-        shift = (y - 1) + self.ratio
+        shift = y + (self.ratio - 1)  # in this order: exact where y is small and the ratio next to 1
         plus, minus = shift + root, shift - root
         use_plus = np.abs(plus) >= np.abs(minus)
         safe = np.where(use_plus, plus, 1.0)
