@@ -195,10 +195,10 @@ def _stieltjes(law: Law) -> None:
         _hold(law, value.dtype == np.float64, "stieltjes of real z must be real")
         direct = np.array([_expectation(law, lambda x, v=v: 1 / (x - v)) for v in real])
         _close(law, value / direct, 1.0, TOLERANCE, "stieltjes must hold on the real axis off the support")
-    inner = np.array([a + (b - a) * s for a, b in law.window for s in (0.3, 0.6)])
-    inner = inner[[not any(abs(x - a) < 1e-3 * width for a, _ in law.atoms) for x in inner]]
-    density, limit = law.pdf(inner), law.stieltjes(inner + 1e-7j * width).imag / np.pi
-    _close(law, (limit - density) * width, 0.0, 1e-4, "the imaginary part of stieltjes must tend to pi pdf")
+    inner = np.array([(a + (b - a) * s, b - a) for a, b in law.window for s in (0.3, 0.6)]).reshape(-1, 2)
+    inner = inner[[not any(abs(x - a) < 1e-3 * width for a, _ in law.atoms) for x, _ in inner]]
+    density, limit = law.pdf(inner[:, 0]), law.stieltjes(inner[:, 0] + 1e-7j * inner[:, 1]).imag / np.pi
+    _close(law, (limit - density) * inner[:, 1], 0.0, 1e-4, "the imaginary part of stieltjes must tend to pi pdf")
 
 
 def _draws(law: Law) -> None:

@@ -1,0 +1,1 @@
+"""Spectra of the kernels of wide networks."""
