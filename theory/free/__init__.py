@@ -1,0 +1,1 @@
+"""Free probability: sums, products, powers and compressions of matrices in general position."""
