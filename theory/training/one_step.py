@@ -4,12 +4,14 @@ Student f(x) = a^T s(W x/sqrt d)/sqrt h, W (h x d) and a (h) standard Gaussian, 
 noise, |beta| = 1, x standard Gaussian; loss mean (f - y)^2 over n samples, without 1/2. W1 is W after one step.
 With z ~ N(0, 1): mu = E s', nu = E s'^2 - mu^2, c = E g(z) z, R = E s^2 + E g^2 + noise_std^2.
 
-Both steps leave a Marchenko-Pastur bulk with one outlier, whose vectors point at the readout (left) and at the
-teacher (right). Leading order in n, d, h -> oo at fixed ratios; simulated at n, d, h = 2000, 1000, 1500 the largest
-singular value is met to .5 % (gradient descent) and .4 % (Adam). Near the threshold the finite-size edge, about one
-Tracy-Widom scale below the limit, is felt.
+Both steps leave a bulk with one outlier, whose vectors point at the readout (left) and at the teacher (right). The
+bulk is `step.bulk`: Marchenko-Pastur, after Adam with rates above some .3 heavier (`AdamBulk`). Leading order in
+n, d, h -> oo at fixed ratios; simulated at n, d, h = 2000, 1000, 1500 the largest singular value is met to .5 %
+(gradient descent) and .4 % (Adam). Near the threshold the finite-size edge, about one Tracy-Widom scale below the
+limit, is felt.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,13 +20,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
-from theory.gaussian import activation_constants, softplus
+from theory.gaussian import softplus
+from theory.training.network import Function, Network, SignStep, network, sign_step
 
 FloatArray = NDArray[np.float64]
-Function = Callable[[Any], Any]
 
 
-class OneStep(NamedTuple):
+class _Fields(NamedTuple):
     """Prediction for W1; floats, or arrays in the shape of the learning rates (critical_rate is one float)."""
 
     location: Any  # largest singular value of W1; the edge where nothing is detached
@@ -33,6 +35,23 @@ class OneStep(NamedTuple):
     teacher_overlap: Any  # |<v1, beta>|, not squared; 0 below the threshold
     readout_overlap: Any  # |<u1, r>|, r = a/|a| (gradient descent) or sign(a)/sqrt(h) (Adam)
     critical_rate: float  # learning rate at which the outlier detaches; infinite where none does
+
+
+class OneStep(_Fields):
+    """Prediction for W1; floats, or arrays in the shape of the learning rates (critical_rate is one float)."""
+
+    _bulk: Callable[[], Any]
+
+    @property
+    def bulk(self) -> Any:
+        """Law of the other eigenvalues of W1^T W1/width; for arrays of rates a flat tuple with one law per rate.
+
+        Marchenko-Pastur after gradient descent, `AdamBulk` after Adam; solved when first used.
+        Raises AttributeError where the prediction was not made by `gradient_step` or `adam_step`.
+        """
+        if "_bulk" not in self.__dict__:
+            raise AttributeError("bulk is known only of what gradient_step or adam_step returned; call one of them")
+        return self._bulk()
 
 
 def gradient_step(
@@ -54,16 +73,16 @@ def gradient_step(
     (87.31, 0.486, 0.844)
     """
     eta = _rates(learning_rate)
-    network = _constants(samples, inputs, width, activation, teacher, noise_std)
-    mu, c, d, h = network.mu, network.c, network.inputs, network.width
+    net = network(samples, inputs, width, activation, teacher, noise_std)
+    mu, c, d, h = net.mu, net.c, net.inputs, net.width
     linear = 4 * mu**2
-    square = linear * (mu**2 / d + network.residual / network.samples + c**2 / d)
+    square = linear * (mu**2 / d + net.residual / net.samples + c**2 / d)
     signal = eta * (eta * square - linear)  # P: the two terms with d itself cancel in exact arithmetic
     location, edge, detached, safe, excess = _outlier(signal, np.ones_like(eta), h, d)
     right = (2 * mu * eta * c) ** 2 / d * excess / (safe**2 * (safe + d))
     left = excess / (safe * (safe + h))
     critical = (linear + math.sqrt(linear**2 + 4 * square * math.sqrt(h * d))) / (2 * square)
-    return _result(location, edge, detached, right, left, critical)
+    return _result(location, edge, detached, right, left, critical, functools.partial(_gradient_bulk, eta, d, h))
 
 
 def adam_step(
@@ -81,7 +100,8 @@ def adam_step(
         <v1, beta>^2 = cos2 (theta rho_v c/|zeta|)^2 (P^2 - h d S2^2)/(P^2 (P + d S2))
 
     Adam's epsilon is neglected; valid while it is far below the entries of the gradient. `edge` is that of an isotropic
-    bulk: for rates above about .5 the bulk is no longer isotropic and reaches beyond it, without further outliers.
+    bulk: for rates above about .5 the bulk is no longer isotropic and reaches beyond it, without further outliers;
+    `bulk.singular_value(2)` is the second singular value.
     `critical_rate` solves P = sqrt(h d) S2. Arrays of rates broadcast. Raises ValueError as `gradient_step` does.
 
     >>> step = adam_step([0.03, 0.06, 1.0], samples=2000, inputs=1000, width=1500)
@@ -89,9 +109,9 @@ def adam_step(
     ([70.36, 74.06, 999.22], 0.0466)
     """
     eta = _rates(learning_rate)
-    network = _constants(samples, inputs, width, activation, teacher, noise_std)
-    c, d, h = network.c, network.inputs, network.width
-    sign = _sign_step(network)
+    net = network(samples, inputs, width, activation, teacher, noise_std)
+    c, d, h = net.c, net.inputs, net.width
+    sign = sign_step(net)
     variance = 1 + eta**2 * sign.spread
     theta = eta * math.sqrt(h * d) * sign.kappa
     signal = theta * (theta - 2 * sign.rho * math.sqrt(d))
@@ -103,66 +123,18 @@ def adam_step(
     along = theta * sign.rho_v * c / sign.zeta
     right = cos2 * along**2 * excess / (safe**2 * (safe + d * variance))
     left = cos2 * excess / (safe * (safe + h * variance))
-    return _result(location, edge, detached, right, left, _critical_adam_rate(network, sign))
-
-
-class _Network(NamedTuple):
-    samples: int
-    inputs: int
-    width: int
-    mu: float
-    nu: float
-    c: float
-    residual: float  # R
-
-
-class _SignStep(NamedTuple):
-    zeta: float
-    kappa: float
-    spread: float  # 1 - kappa^2
-    rho_v: float
-    rho: float
-    rho2: float
+    critical = _critical_adam_rate(net, sign)
+    bulk = functools.partial(_adam_bulk, eta, samples, inputs, width, activation, teacher, noise_std)
+    return _result(location, edge, detached, right, left, critical, bulk)
 
 
 def _rates(learning_rate: ArrayLike) -> FloatArray:
     return checks.array("learning_rate", learning_rate, "pass rates of the loss without 1/2", above=0)
 
 
-def _constants(
-    samples: int, inputs: int, width: int, activation: Function, teacher: Function, noise_std: float
-) -> _Network:
-    n, d, h = (checks.count(name, value, "pass a size of the network or data set")
-               for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
-    noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
-    s, g = activation_constants(activation), activation_constants(teacher)
-    scale = math.sqrt(s.second_moment)
-    if abs(s.hermite[2]) > 1e-8 * scale:
-        curvature = math.sqrt(2) * s.hermite[2]
-        raise ValueError(f"activation must have E s''(z) = 0; got {curvature:.3g}; use an odd one such as numpy.tanh")
-    if abs(s.slope) <= 1e-8 * scale or not math.isfinite(s.slope_second_moment):
-        raise ValueError(f"activation must have E s' != 0 and no jump; got E s' = {s.slope:.3g}, "
-                         f"E s'^2 = {s.slope_second_moment:.3g}; use one such as numpy.tanh")
-    spread = max(s.slope_second_moment - s.slope**2, 0.0)
-    return _Network(n, d, h, s.slope, spread, g.hermite[1], s.second_moment + g.second_moment + noise**2)
-
-
-def _sign_step(network: _Network) -> _SignStep:
-    """Constants of the sign of the first gradient: a mean row with correlation to W, and independent signs."""
-    n, d, mu = network.samples, network.inputs, abs(network.mu)
-    square = network.c**2 + mu**2 + network.residual * d / n
-    mean, noise = mu**2 * square * n, network.nu * network.residual * d
-    share = mean / (mean + noise)  # q^2/(1 + q^2), finite also for a linear activation
-    kappa2 = 2 / math.pi * math.asin(share)
-    kappa, zeta = math.sqrt(kappa2), math.sqrt(square)
-    rho_v = math.sqrt(2 / math.pi * share) / kappa
-    rho = rho_v * mu * math.sqrt(2 / math.pi) / zeta
-    return _SignStep(zeta, kappa, 1 - kappa2, rho_v, rho, rho_v * mu * math.sqrt(1 - 2 / math.pi) / zeta)
-
-
-def _critical_adam_rate(network: _Network, sign: _SignStep) -> float:
+def _critical_adam_rate(net: Network, sign: SignStep) -> float:
     """Smallest positive root in eta of S2 (P0/T - S2) + (L/T)^2 = 0, T = sqrt(h d): the same as P = T S2."""
-    d, t = network.inputs, math.sqrt(network.width * network.inputs)
+    d, t = net.inputs, math.sqrt(net.width * net.inputs)
     w, k, b = sign.spread, sign.kappa, sign.rho * math.sqrt(d)
     a = t * k**2 - w
     quartic = [w * a, -2 * b * k * w, a - w + (sign.rho2 * k) ** 2 * d, -2 * b * k, -1.0]
@@ -185,9 +157,25 @@ def _outlier(
 
 def _result(
     location: FloatArray, edge: FloatArray, detached: NDArray[np.bool_], right: FloatArray, left: FloatArray,
-    critical: float,
+    critical: float, bulk: Callable[[], Any],
 ) -> OneStep:
     right, left = np.sqrt(right), np.sqrt(left)
     if np.ndim(detached):
-        return OneStep(location, edge, detached, right, left, critical)
-    return OneStep(float(location), float(edge), bool(detached), float(right), float(left), critical)
+        step = OneStep(location, edge, detached, right, left, critical)
+    else:
+        step = OneStep(float(location), float(edge), bool(detached), float(right), float(left), critical)
+    step._bulk = bulk
+    return step
+
+
+def _gradient_bulk(eta: FloatArray, inputs: int, width: int) -> Any:
+    from theory.laws.marchenko_pastur import MarchenkoPastur
+
+    law = MarchenkoPastur(inputs / width)
+    return (law,) * eta.size if eta.ndim else law
+
+
+def _adam_bulk(eta: FloatArray, *rest: Any) -> Any:
+    from theory.training.adam_bulk import AdamBulk
+
+    return tuple(AdamBulk(float(rate), *rest) for rate in eta.ravel()) if eta.ndim else AdamBulk(float(eta), *rest)
