@@ -154,12 +154,16 @@ class NeuralKernel(Law):
         return sampled_kernel(self.activation, n, inputs, widths, self.readout_scale, rng)
 
     def matrix_gap(self, n: int) -> float:
-        """5/n, and what a scale of 1 + sqrt(2/d), the spread of |x|^2/d, does to the law; not exceeded in 306 draws.
+        """5/n, and what a scale of 1 + spread does to the law: it smears narrow bands and dissolves atoms off 0.
 
-        A narrow band of a tangent kernel is smeared by it, an atom off 0 is dissolved.
+        The spread is that of |x|^2/d, sqrt(2/d), and for a tangent kernel of several hidden layers 1.5 standard
+        deviations of the squared norm of what is propagated back, of variance 2/h per layer below the last: it moves
+        less than half of the kernel. Not exceeded in 306 draws of one hidden layer and 90 of two.
         """
+        back = sum(self.samples_per_width[:-1]) if self.readout_scale else 0.0
+        spread = math.sqrt(2 * self.samples_per_input / n) + 1.5 * math.sqrt(2 * back / n)
         values = self.quantile(np.linspace(0, 1, 2001))
-        smeared = np.max(self.cdf(values * (1 + math.sqrt(2 * self.samples_per_input / n))) - self.cdf(values))
+        smeared = np.max(self.cdf(values * (1 + spread)) - self.cdf(values))
         return 5 / n + float(smeared) + sum(mass for x, mass in self.atoms if x > 0)
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
