@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from theory.law import Law
 
 FloatArray = NDArray[np.float64]
+CHUNK = 512  # points of a transform at a time
 
 
 @dataclass(frozen=True)
@@ -54,19 +55,37 @@ class BandTable:
         return float(np.sum(w * f(self.band.at(t)) * self.density(t)))
 
     def stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        """The integral of pdf(x)/(x - z); panels are graded towards the point of the band next to z."""
-        return np.array([self._stieltjes(value) for value in z], np.complex128)
+        """The integral of pdf(x)/(x - z) for z (m,); panels next to the point of the band next to z are halved."""
+        parts = [self._stieltjes(z[i : i + CHUNK]) for i in range(0, len(z), CHUNK)]
+        return np.concatenate([np.empty(0, np.complex128), *parts])
 
-    def _stieltjes(self, z: complex) -> complex:
-        low, high = self.band.low, self.band.high
-        nearest = np.arccos(complex((low + high - 2 * z) / self.band.width))
-        steps = np.pi * 0.5 ** np.arange(54)
-        steps = steps[steps > abs(nearest.imag) / 8]  # finer panels would sample the rounding of x at a hard edge
-        graded = nearest.real + np.concatenate([steps, [0.0], -steps])
-        graded = graded[(graded > 0) & (graded < np.pi)]
-        edges = np.unique(np.concatenate([self.edges, graded]))
-        t, w = panel_points(edges[:-1], edges[1:])
-        return complex(np.sum(w * self.density(t) / (self.band.at(t) - z)))
+    def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        pole = np.arccos((self.band.low + self.band.high - 2 * z) / self.band.width)  # the angle at which x = z
+        index = np.repeat(np.arange(len(z)), len(self.masses))
+        low, high = np.tile(self.edges[:-1], len(z)), np.tile(self.edges[1:], len(z))
+        x, mass = self._nodes
+        x, mass = np.tile(x, (len(z), 1)), np.tile(mass, (len(z), 1))
+        total = np.zeros(len(z), np.complex128)
+        while len(index):
+            at = pole[index]
+            gap = np.hypot(np.maximum(np.maximum(low - at.real, at.real - high), 0.0), at.imag)
+            # 16 nodes on a panel no longer than its distance from the pole are right to rounding; narrower panels
+            # than the last would sample the rounding of x
+            near = (gap < high - low) & (high - low > 1e-15)
+            values = np.sum(mass[~near] / (x[~near] - z[index[~near], None]), axis=-1)
+            np.add.at(total, index[~near], values)
+            index, low, high = (np.repeat(v[near], 2) for v in (index, low, high))
+            middle = (low + high)[::2] / 2
+            low[1::2], high[::2] = middle, middle
+            t, w = panel_points(low, high)
+            x, mass = self.band.at(t), w * self.density(t)
+        return total
+
+    @functools.cached_property
+    def _nodes(self) -> tuple[FloatArray, FloatArray]:
+        """Points of every panel and their masses, each (panels, nodes)."""
+        t, w = panel_points(self.edges[:-1], self.edges[1:])
+        return self.band.at(t), w * self.density(t)
 
     def _panel(self, t: FloatArray) -> NDArray[np.intp]:
         return np.clip(np.searchsorted(self.edges, t, side="right") - 1, 0, len(self.masses) - 1)
@@ -104,18 +123,26 @@ def quantile(law: "Law", p: FloatArray) -> FloatArray:
 
 
 def _table(law: "Law", band: Band) -> BandTable:
-    inside = [x for x, _ in law.atoms if band.low < x < band.high]
-    start = np.array([0.0, *sorted(float(band.angle(np.array(x))) for x in inside), np.pi])
+    start = np.array([0.0, *sorted(float(band.angle(np.array(x))) for x in _inner(law, band)), np.pi])
     # Next to an edge pdf(x) carries the rounding of x: a tighter tolerance would chase that noise.
     edges = resolve(lambda t: _density(law, band, t), start, tolerance=1e-14)
     t, w = panel_points(edges[:-1], edges[1:])
     return BandTable(law, band, edges, np.sum(w * _density(law, band, t), axis=-1))
 
 
+def _inner(law: "Law", band: Band) -> list[float]:
+    """Returns the atoms inside the band."""
+    return [x for x, _ in law.atoms if band.low < x < band.high]
+
+
 def _density(law: "Law", band: Band, t: FloatArray) -> FloatArray:
-    """Returns pdf dx/dt; 0 where x rounds to a hard edge, at which pdf is infinite and dx/dt vanishes."""
-    value = law.pdf(band.at(t))
-    return np.where(np.isinf(value), 0.0, value) * band.jacobian(t)
+    """Returns pdf dx/dt; 0 where x rounds to a hard edge, at which pdf is infinite and dx/dt vanishes.
+
+    dx/dt is taken at the angle of the rounded x: next to a hard edge away from 0 its rounding then cancels that of pdf.
+    """
+    x = band.at(t)
+    value = law.pdf(x)
+    return np.where(np.isinf(value), 0.0, value) * band.jacobian(band.angle(x))
 
 
 def _pieces(law: "Law") -> list[tuple[float, float, BandTable | None, float, float]]:
@@ -124,6 +151,8 @@ def _pieces(law: "Law") -> list[tuple[float, float, BandTable | None, float, flo
     pieces += [(x, mass, None, 0.0, 0.0) for x, mass in law.atoms]
     for table in tables(law):
         starts = table.band.at(table.edges[:-1])
+        for x in _inner(law, table.band):  # a panel that begins at an atom comes after it, however its start is rounded
+            starts = np.where(table.edges[:-1] == table.band.angle(np.array(x)), x, starts)
         rows = zip(starts, table.masses, table.edges[:-1], table.edges[1:], strict=True)
         pieces += [(float(x), float(m), table, float(low), float(high)) for x, m, low, high in rows]
     return sorted(pieces, key=lambda piece: (piece[0], piece[2] is not None))

@@ -1,0 +1,335 @@
+"""The Marchenko-Pastur law of a population against 50-digit polynomial roots, closed forms, limits and matrices."""
+
+import math
+import time
+
+import mpmath
+import numpy as np
+import pytest
+from mpmath import mp
+
+from theory import MarchenkoPastur
+from theory.laws.generalized_marchenko_pastur import GeneralizedMarchenkoPastur
+from theory.laws.inverse_map import psi, psi_slope
+from theory.laws.point_masses import PointMasses
+from theory.laws.uniform import Uniform
+
+THIRD = 1 / 3
+SPREAD = ((1e-6, 0.4), (1.0, 0.3), (1e6, 0.3))
+CASES = [
+    (0.1, ((1, THIRD), (3, THIRD), (10, THIRD))),
+    (1.0, ((1, THIRD), (3, THIRD), (10, THIRD))),
+    *((c, SPREAD) for c in (1e-4, 1.0, 2.0, 1e4)),
+    (0.5, ((-1, 0.5), (2, 0.5))),
+    (1.0, ((-1, 0.5), (1, 0.5))),  # two bands that touch at an infinite density
+    (2.0, ((-1, 0.5), (1, 0.5))),  # an atom inside the band
+    (0.7, ((-3, 0.2), (-1, 0.8))),
+    (0.3, ((0, 0.5), (2, 0.25), (5, 0.25))),
+    (2.0, ((0, 0.5), (2, 0.5))),  # ratio H{t != 0} = 1: hard edge
+    (1 - 1e-6, ((1, 0.5), (2, 0.5))),
+    (1 + 1e-6, ((1, 0.5), (2, 0.5))),
+    (1e-10, ((1, 1.0),)),
+    (1e10, ((1, 0.5), (2, 0.5))),
+    (0.2, ((1, 1 - 2**-30), (3, 2**-30))),  # a band of mass 1e-9
+]
+
+# mpmath 1.4 changes the order of coefficients by a keyword that 1.3 doesn't have
+pytestmark = pytest.mark.filterwarnings("ignore:Descending:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def _digits():
+    with mp.workdps(50):
+        yield
+
+
+def _product(p, q):
+    result = [mp.mpf(0)] * (len(p) + len(q) - 1)
+    for i, a in enumerate(p):
+        for j, b in enumerate(q):
+            result[i + j] += a * b
+    return result
+
+
+def _exact_density(law, x):
+    """From the root in the upper half plane of u prod(u - t) + ratio sum w t u prod'(u - t) = x prod(u - t)."""
+    ts = [mp.mpf(t) for t, _ in law.population if t != 0]
+    ws = [mp.mpf(w) for t, w in law.population if t != 0]
+    c, x = mp.mpf(law.ratio), mp.mpf(x)
+    total = [mp.mpf(1), -x]
+    for t in ts:
+        total = _product(total, [1, -t])
+    for k, t in enumerate(ts):
+        term = [c * ws[k] * t, mp.mpf(0)]
+        for j, s in enumerate(ts):
+            if j != k:
+                term = _product(term, [1, -s])
+        padded = [mp.mpf(0)] * (len(total) - len(term)) + term
+        total = [a + b for a, b in zip(total, padded, strict=True)]
+    u = max(mp.polyroots(total, maxsteps=500, extraprec=600), key=lambda root: root.imag)
+    return float(u.imag / abs(u) ** 2 / mp.pi / c)
+
+
+def _exact_edges(law):
+    """Real stationary points of psi, their images, from the polynomial of psi' in 50 digits."""
+    ts = [mp.mpf(t) for t, _ in law.population if t != 0]
+    ws = [mp.mpf(w) for t, w in law.population if t != 0]
+    c, total = mp.mpf(law.ratio), [mp.mpf(1)]
+    for t in ts:
+        total = _product(total, [1, -2 * t, t * t])
+    for k, t in enumerate(ts):
+        term = [-c * ws[k] * t * t]
+        for j, s in enumerate(ts):
+            if j != k:
+                term = _product(term, [1, -2 * s, s * s])
+        padded = [mp.mpf(0)] * (len(total) - len(term)) + term
+        total = [a + b for a, b in zip(total, padded, strict=True)]
+    roots = mp.polyroots(total, maxsteps=500, extraprec=600)
+    real = [r.real for r in roots if abs(r.imag) < mp.mpf(10) ** -25 * (1 + abs(r))]
+    return sorted(u * (1 + c * sum(w * t / (u - t) for t, w in zip(ts, ws, strict=True))) for u in real)
+
+
+@pytest.mark.parametrize(("ratio", "population"), CASES)
+def test_density_is_right_to_1e_12_up_to_a_millionth_of_the_edge(ratio, population):
+    law = GeneralizedMarchenkoPastur(ratio, population)
+    for low, high in law.bands:
+        for fraction in (1e-6, 1e-3, 0.3, 0.7, 0.999, 1 - 1e-6):
+            x = low + fraction * (high - low)
+            # weights that add to 1 up to 1e-16 move an edge by 1e-16 |u|: at 1e-6 of the band that is 1e-12 at most
+            assert law.pdf(x) == pytest.approx(_exact_density(law, x), rel=2e-12)
+
+
+@pytest.mark.parametrize(("ratio", "population"), [case for case in CASES if case[0] != 1 and (2.0, 0.5) not in case[1]])
+def test_edges_are_the_stationary_values_of_the_inverse_map(ratio, population):
+    law = GeneralizedMarchenkoPastur(ratio, population)
+    found = [x for band in law.bands for x in band]
+    exact = [float(x) for x in _exact_edges(law)]
+    assert len(found) == len(exact)
+    # psi is stationary: rounding of u enters squared; what remains is the rounding of the weights' sum, which the
+    # lower edge at ratio 1 -+ 1e-6 sees multiplied by 1e6
+    assert found == pytest.approx(exact, rel=1e-9 if abs(ratio - 1) < 1e-5 else 1e-14)
+
+
+def test_the_lower_edge_of_1_3_10_is_not_that_of_a_smoothed_density():
+    law = GeneralizedMarchenkoPastur(0.1, ((1, THIRD), (3, THIRD), (10, THIRD)))
+    assert law.bands[0][0] == pytest.approx(0.60156204, abs=1e-8)
+    assert len(law.bands) == 3
+
+
+def test_one_value_is_the_marchenko_pastur_law():
+    x = np.linspace(0, 20, 200)
+    for ratio in (1e-4, 0.3, 1.0, 5.0):
+        law, plain = GeneralizedMarchenkoPastur(ratio, [(2.0, 1.0)]), MarchenkoPastur(ratio, 2.0)
+        assert law.bands[0] == pytest.approx(plain.bands[0], rel=1e-14, abs=1e-300)
+        assert law.atoms == plain.atoms
+        assert law.cdf(x) == pytest.approx(plain.cdf(x), abs=1e-13)  # at ratio 1e-4 rounding/sqrt(ratio)
+        inside = x[(x > 1.02 * plain.bands[0][0]) & (x < 0.98 * plain.bands[0][1])]
+        assert law.pdf(inside) == pytest.approx(plain.pdf(inside), rel=1e-12)
+        p = np.linspace(0, 1, 41)
+        assert law.quantile(p) == pytest.approx(plain.quantile(p), rel=1e-12, abs=1e-12)
+        assert [law.moment(k) for k in range(7)] == pytest.approx([plain.moment(k) for k in range(7)], rel=1e-13)
+        cumulants = [plain.free_cumulant(k) for k in range(1, 7)]
+        assert [law.free_cumulant(k) for k in range(1, 7)] == pytest.approx(cumulants, rel=1e-13)
+        z = np.array([-1.0, 30.0, 1 + 1j, 2 - 1e-3j, 1e-3 + 1e-9j])
+        assert law.stieltjes(z) == pytest.approx(plain.stieltjes(z), rel=1e-10)  # root of 1e-9 in Im z
+
+
+@pytest.mark.parametrize(("ratio", "population"), CASES)
+def test_distribution_function_is_the_integral_of_the_density(ratio, population):
+    law = GeneralizedMarchenkoPastur(ratio, population)
+    x = np.concatenate([low + (high - low) * np.array([0.01, 0.2, 0.6, 0.97]) for low, high in law.bands])
+    tables = super(GeneralizedMarchenkoPastur, law)
+    assert law.cdf(x) == pytest.approx(tables.cdf(x), abs=2e-12)  # the quadrature's tolerance times condition at 1e-10
+    assert law.cdf(x) + law.sf(x) == pytest.approx(1, abs=1e-14)
+    assert sum(law.components) + sum(mass for _, mass in law.atoms) == pytest.approx(1, abs=1e-14)
+
+
+def test_upper_tail_keeps_relative_accuracy():
+    law = GeneralizedMarchenkoPastur(0.3, ((1, 0.5), (4, 0.5)))
+    edge = law.bands[-1][1]
+    for distance in (1e-3, 1e-6, 1e-9):
+        x = edge - distance
+        slope = law.pdf(edge - 1e-12) / math.sqrt(1e-12)
+        leading = slope * 2 / 3 * (edge - x) ** 1.5
+        # the next term of the density is of relative size distance; 1e-4 from the rounding of edge - 1e-12
+        assert law.sf(x) == pytest.approx(leading, rel=2 * distance + 5e-4)
+
+
+@pytest.mark.parametrize("distance", [1e-4, 1e-7])
+def test_a_closing_gap_is_found_however_narrow(distance):
+    population = ((1.0, 0.5), (4.0, 0.5))
+    u = 10 ** (1 / 3)  # not the minimum: it is located below
+    u = mpmath.findroot(lambda v: 1 / (v - 1) ** 3 + 16 / (v - 4) ** 3, u)
+    closing = 2 / (1 / (u - 1) ** 2 + 16 / (u - 4) ** 2)
+    split = GeneralizedMarchenkoPastur(float(closing * (1 - distance)), population)
+    merged = GeneralizedMarchenkoPastur(float(closing * (1 + distance)), population)
+    assert (len(split.bands), len(merged.bands)) == (2, 1)
+    gap = split.bands[1][0] - split.bands[0][1]
+    assert 0 < gap < 10 * distance**1.5  # two roots at a distance of the root of 1 - c/c*, images to its power 3/2
+    assert split.components == pytest.approx((0.5, 0.5), abs=1e-15)
+    middle = split.bands[0][1] + gap / 2
+    assert split.pdf(middle) == 0
+    assert split.cdf(middle) == pytest.approx(0.5, abs=1e-15)
+    assert merged.cdf(middle) == pytest.approx(0.5, abs=10 * distance**0.5)
+
+
+def test_masses_of_the_bands_are_those_of_the_population():
+    law = GeneralizedMarchenkoPastur(0.02, ((1, 0.2), (2, 0.3), (4, 0.1), (8, 0.4)))
+    assert law.components == pytest.approx((0.2, 0.3, 0.1, 0.4), abs=1e-15)
+    for (_, high), mass in zip(law.bands, np.cumsum(law.components), strict=True):
+        assert law.quantile(mass) == pytest.approx(high, rel=1e-9)
+        assert law.cdf(high) == pytest.approx(mass, abs=1e-15)
+
+
+def test_a_wide_matrix_loses_mass_of_its_smallest_values():
+    law = GeneralizedMarchenkoPastur(2.0, SPREAD)  # 2 x .6 of the population is nonzero on the scale of 1: rank is short
+    assert law.atoms == ((0.0, 0.5),)
+    assert law.components == pytest.approx((0.2, 0.3), abs=1e-15)
+
+
+@pytest.mark.parametrize("ratio", [0.3, 3.0])
+def test_scale_is_exact_from_1e_8_to_1e8(ratio):
+    law = GeneralizedMarchenkoPastur(ratio, ((0, 0.1), (1, 0.6), (7, 0.3)))
+    x = law.quantile(np.linspace(0.72, 0.99, 20))
+    for factor in (1e-8, 1e8):
+        other = law.scaled(factor)
+        assert other.pdf(x * factor) * factor == pytest.approx(law.pdf(x), rel=1e-11)
+        assert other.cdf(x * factor) == pytest.approx(law.cdf(x), abs=1e-13)
+
+
+def test_moments_are_those_of_the_density_and_of_the_companion():
+    law = GeneralizedMarchenkoPastur(0.4, ((-1, 0.3), (0, 0.2), (3, 0.5)))
+    c, t = 0.4, [1.2, 4.8, 13.2]  # E t, E t^2, E t^3
+    expected = [1, t[0], t[1] + c * t[0] ** 2, t[2] + 3 * c * t[0] * t[1] + c**2 * t[0] ** 3]
+    assert [law.moment(k) for k in range(4)] == pytest.approx(expected, rel=1e-14)
+    assert law.std**2 == pytest.approx(law.moment(2) - law.mean**2, rel=1e-13)
+    assert law.moment(8) == pytest.approx(super(GeneralizedMarchenkoPastur, law).moment(8), rel=1e-12)
+
+
+@pytest.mark.parametrize(("ratio", "population"), CASES)
+def test_stieltjes_solves_its_equation_and_is_a_transform(ratio, population):
+    law = GeneralizedMarchenkoPastur(ratio, population)
+    low, high = law.bands[0][0], law.bands[-1][1]
+    width = high - low
+    x = np.array([low - width, low + 0.3 * width, high + 0.1 * width, 50 * high])
+    z = np.concatenate([x + 1j * y * width for y in (1e-6, 0.1, -3.0)])
+    m = law.stieltjes(z)
+    assert np.all(m.imag * z.imag > 0)
+    companion = ratio * m - (1 - ratio) / z
+    t, w = np.array(law.population).T
+    terms = ratio * np.sum(w * t / (1 + t * companion[:, None]), axis=1)
+    # the equation cancels: its terms are |z| to 1/|m|, which at extreme ratios lose log10(max(c, 1/c)) digits
+    allowed = 1e-9 * (np.abs(z) + np.abs(1 / companion) + np.abs(terms)) * max(1, 1e-3 / ratio, 1e-3 * ratio)
+    assert np.all(np.abs(z + 1 / companion - terms) <= allowed)
+
+
+def test_stieltjes_at_real_points_agrees_with_the_density_by_quadrature():
+    law = GeneralizedMarchenkoPastur(0.05, ((1, 0.5), (4, 0.5)))
+    points = np.array([-3.0, 0.0, 0.6, law.bands[0][1] + 0.3, 2.5, 6.0, 100.0])
+    tables = super(GeneralizedMarchenkoPastur, law)
+    direct = tables._stieltjes(points.astype(complex)).real
+    assert law.stieltjes(points) == pytest.approx(direct, rel=1e-10)
+    assert np.isnan(law.stieltjes(1.0))
+
+
+def test_inverse_map_returns_the_argument_of_the_transform():
+    # psi(-1/m_(z)) = z, in the gap of the spectrum and beyond it
+    population = [(1.0, 0.5), (4.0, 0.5)]
+    law = GeneralizedMarchenkoPastur(0.05, population)
+    z = np.array([-1.0, 0.3, 2.0, 6.5, 1 + 2j])
+    companion = 0.05 * law.stieltjes(z) - 0.95 / z
+    assert psi(population, 0.05, -1 / companion) == pytest.approx(z, rel=1e-11)
+    u, h = np.array([-2.0, 0.4, 2.0, 5.0, 3 + 1j]), 1e-5
+    difference = (psi(population, 0.05, u + h) - psi(population, 0.05, u - h)) / (2 * h)
+    assert psi_slope(population, 0.05, u) == pytest.approx(difference, rel=1e-8)
+    assert isinstance(psi(population, 0.05, 5.0), float)
+    assert psi(Uniform(1, 2), 0.3, 5.0) == pytest.approx(5 * (1 + 0.3 * (5 * math.log(4 / 3) - 1)), rel=1e-14)
+
+
+@pytest.mark.parametrize("ratio", [1e-3, 0.5, 1.0, 20.0])
+def test_a_uniform_population_has_the_density_of_its_closed_equation(ratio):
+    law = GeneralizedMarchenkoPastur(ratio, Uniform(1.0, 3.0))
+
+    def equation(u, x):
+        return u * (1 - ratio + ratio * u / 2 * mp.log((u - 1) / (u - 3))) - x
+
+    (low, high), = law.bands
+    for fraction in (0.1, 0.5, 0.9):
+        x = low + fraction * (high - low)
+        u = law._spectrum.point(np.zeros(1, int), np.array([x]), np.array([x - low]), np.array([high - x]))[1][0]
+        exact = mpmath.findroot(lambda v, x=x: equation(v, x), mp.mpc(u))
+        assert exact.imag > 0
+        # cancellation of -1 - u m_H at ratio 20: 1e-16 times ratio (|u|/width)^2
+        assert law.pdf(x) == pytest.approx(float(exact.imag / abs(exact) ** 2 / mp.pi / ratio), rel=1e-10)
+    assert law.cdf(high) == 1
+    assert law.mean == pytest.approx(2, rel=1e-12)
+
+
+def test_a_marchenko_pastur_population_at_ratio_one_is_the_fuss_catalan_law():
+    law = GeneralizedMarchenkoPastur(1.0, MarchenkoPastur(1.0))
+    x = np.array([1e-3, 0.1, 1.0, 4.0, 6.7])
+    root = 3 * (9 + np.sqrt(81 - 12 * x))
+    top = 2 ** (1 / 3) * root ** (2 / 3) - 6 * x ** (1 / 3)
+    exact = 2 ** (1 / 3) * math.sqrt(3) / (12 * math.pi) * top / (x ** (2 / 3) * root ** (1 / 3))  # Penson, Zyczkowski
+    assert law.bands[0] == pytest.approx((0, 27 / 4), abs=1e-12)
+    assert law.pdf(x) == pytest.approx(exact, rel=1e-9)
+    assert [law.moment(k) for k in range(5)] == pytest.approx([1, 1, 3, 12, 55], rel=1e-12)
+
+
+def test_a_generalised_law_may_be_the_population_of_another():
+    # the order of the two ratios doesn't matter: eigenvalues of products of three independent factors
+    population = ((1.0, 0.5), (3.0, 0.5))
+    first = GeneralizedMarchenkoPastur(0.5, GeneralizedMarchenkoPastur(0.2, population))
+    second = GeneralizedMarchenkoPastur(0.2, GeneralizedMarchenkoPastur(0.5, population))
+    assert first.bands[0] == pytest.approx(second.bands[0], rel=1e-10)
+    x = np.linspace(0.3, 7.0, 9)
+    assert first.pdf(x) == pytest.approx(second.pdf(x), rel=1e-9)
+
+
+def test_a_purely_atomic_law_equals_its_pairs():
+    pairs = ((1.0, 0.25), (2.0, 0.75))
+    assert GeneralizedMarchenkoPastur(0.5, PointMasses(pairs)) == GeneralizedMarchenkoPastur(0.5, pairs[::-1])
+    assert hash(GeneralizedMarchenkoPastur(0.5, [[1, 0.25], [2, 0.75]])) == hash(GeneralizedMarchenkoPastur(0.5, pairs))
+
+
+@pytest.mark.parametrize(("ratio", "population"), [(0.4, ((1, 0.5), (5, 0.5))), (3.0, ((-1, 0.25), (2, 0.75)))])
+def test_sampled_matrices_follow_the_law(ratio, population):
+    law = GeneralizedMarchenkoPastur(ratio, population)
+    for seed in range(2):
+        values = np.linalg.eigvalsh(law.sample_matrix(300, np.random.default_rng(seed)))
+        values = values[np.abs(values) > 1e-9]
+        inside = law.cdf(values[values > 0]) + 0.0
+        ranks = 1 - np.arange(len(inside))[::-1] / 300
+        assert np.max(np.abs(inside - ranks)) < law.matrix_gap(300)  # null: about 3/n, as for Marchenko-Pastur
+
+
+def test_a_thousand_cold_points_take_milliseconds():
+    def seconds(scale):
+        law = GeneralizedMarchenkoPastur(0.1, ((scale, THIRD), (3 * scale, THIRD), (10 * scale, THIRD)))
+        start = time.perf_counter()
+        law.pdf(np.linspace(0.5, 15, 1000) * scale)
+        return time.perf_counter() - start
+
+    seconds(1.0)
+    assert min(seconds(1 + k / 100) for k in range(1, 6)) < 0.05  # 5 ms on an idle core; a loop over points takes 1 s
+
+
+@pytest.mark.parametrize(
+    "population", [[], [(1.0, 0.5)], [(1.0, -1.0), (2.0, 2.0)], [(math.nan, 1.0)], [1.0, 2.0], "ab", [(0.0, 1.0)], None]
+)
+def test_bad_populations_raise_one_line(population):
+    with pytest.raises(ValueError, match=r"^\w+ must .*; got .*; [^\n]*$"):
+        GeneralizedMarchenkoPastur(0.5, population)
+
+
+@pytest.mark.parametrize("ratio", [0, -1, math.nan, math.inf, "x"])
+def test_bad_ratios_raise_one_line(ratio):
+    with pytest.raises(ValueError, match=r"^ratio must be positive and finite; got .*; pass [^\n]*$"):
+        GeneralizedMarchenkoPastur(ratio, [(1.0, 1.0)])
+
+
+def test_population_of_singular_values_raises():
+    from theory import SingularValues
+
+    with pytest.raises(ValueError, match="population must be a law of eigenvalues; got singular values"):
+        GeneralizedMarchenkoPastur(0.5, SingularValues(MarchenkoPastur(0.5)))

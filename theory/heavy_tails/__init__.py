@@ -1,0 +1,1 @@
+"""Power-law tails: tables of densities over many decades, and exponents of stochastic recursions."""

@@ -1,0 +1,166 @@
+"""The inverse map of an information-plus-noise matrix, its edges, and the descent that solves it.
+
+    z(w) = w q^2 + variance (1 - ratio) q,   q(w) = 1 - variance ratio f(w),   f(w) = int dH(t)/(t - w)
+
+with H the law of the signal's eigenvalues, ratio = columns/rows <= 1; then m(z) = f/q (Dozier and Silverstein 2007;
+Vallet, Loubaton and Mestre 2012). w lies in the upper half plane with z.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.laws.inverse_map import AtomicMap, inverse_map, Population
+from theory.laws.roots import bracketed_roots
+from theory.laws.u_plane import newton
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+SCAN = 256  # points per gap; the minimum next to the lowest is then searched to rounding
+
+
+class SignalMap:
+    """z(w) with its derivative; of a wide matrix (ratio > 1) that of its transpose, which has the same squares != 0."""
+
+    rounding = 4e-15
+
+    def __init__(self, signal: Population, ratio: float, variance: float) -> None:
+        self._inverse = inverse_map(signal, ratio)
+        self._wide = max(1.0, ratio)
+        self.ratio, self.variance = min(ratio, 1 / ratio), variance * self._wide
+        zero = self._wide * self._inverse.zero - (self._wide - 1)
+        points = [(0.0, 0.0)] if zero > 4e-16 * self._wide else []
+        intervals = sorted({*self._inverse.intervals, *points})
+        self.intervals = np.array([p for p in intervals if p[0] or p[1] or zero > 0]).reshape(-1, 2)
+        self.scale = self._inverse.largest + self.variance
+
+    def transform(self, w: Any) -> Any:
+        """f(w), of the transpose where the matrix is wide."""
+        value = self._inverse.transform(w)
+        return self._wide * value + (self._wide - 1) / w if self._wide > 1 else value
+
+    def slope(self, w: Any) -> Any:
+        """f'(w); for a signal that is a law a difference quotient, right to 1e-6 off the axis and 1e-8 on it."""
+        if isinstance(self._inverse, AtomicMap):
+            r = 1 / (self._inverse.values - w[:, None])
+            value = (r * r) @ self._inverse.weights + (self._inverse.zero / w**2 if self._inverse.zero else 0.0)
+        else:
+            value = self._inverse.transform_slope(w)
+        return self._wide * value - (self._wide - 1) / w**2 if self._wide > 1 else value
+
+    def value(self, w: Any) -> Any:
+        """z(w)."""
+        q = self.shrinkage(w)
+        return q * (w * q + self.variance * (1 - self.ratio))
+
+    def shrinkage(self, w: Any) -> Any:
+        """q(w), positive where w is the image of a z outside the spectrum."""
+        return 1 - self.variance * self.ratio * self.transform(w)
+
+    def value_and_slope(self, w: Any) -> tuple[Any, Any]:
+        """z(w) and z'(w)."""
+        q, slope = self.shrinkage(w), -self.variance * self.ratio * self.slope(w)
+        rest = self.variance * (1 - self.ratio)
+        return q * (w * q + rest), q * q + slope * (2 * w * q + rest)
+
+    def resistance(self, w: FloatArray) -> FloatArray:
+        """1 - z'/q^2 for real w: above 1 inside the spectrum, infinite at the signal's values."""
+        q, slope = self.shrinkage(w), -self.variance * self.ratio * self.slope(w)
+        return -slope / q * (2 * w + self.variance * (1 - self.ratio) / q)
+
+
+def edges(signal: SignalMap) -> FloatArray:
+    """Returns the intervals of real w that carry bands, shape (bands, 2).
+
+    A gap of the signal holds at most one gap of the spectrum: z' > 0 twice would leave a band without mass between
+    (exact separation; Capitaine 2014). Where q <= 0 stationary points of z are no edges.
+    """
+    with np.errstate(all="ignore"):
+        first, last = signal.intervals[0, 0], signal.intervals[-1, 1]
+        starts, ends = [_lowest_edge(signal, first)], []
+        for low, high in zip(signal.intervals[:-1, 1], signal.intervals[1:, 0], strict=True):
+            gap = _gap(signal, low, high)
+            if gap is not None:
+                ends.append(gap[0])
+                starts.append(gap[1])
+        ends.append(_root(signal, last, 1.0, 100 * signal.scale))
+    return np.stack([starts, ends], axis=1)
+
+
+def descend(signal: SignalMap, z: ComplexArray) -> ComplexArray:
+    """Returns w with z(w) = z, Im w > 0 and Im m > 0, for z (m,) with Im z >= 0; real z must lie in the spectrum.
+
+    Follows each root from large Im z, where w is next to z, in steps that shorten where Newton's method fails.
+    Raises ArithmeticError with the residual where it does not arrive.
+    """
+    height = 100 * (np.abs(z) + signal.scale)
+    w = z.real + 1j * height
+    factor = np.full(z.shape, 0.5)
+    floor = np.maximum(z.imag, 1e-15 * signal.scale)
+    active = np.arange(len(z))
+    for _ in range(600):
+        if not len(active):
+            return w
+        below = np.maximum(factor[active] * height[active], floor[active])
+        last = below <= floor[active]
+        below = np.where(last, z.imag[active], below)
+        new, good = newton(signal, w[active], z.real[active] + 1j * below, steps=8)
+        # q turning by more than a fraction means that the root was lost for another one
+        before, after = signal.shrinkage(w[active]), signal.shrinkage(new)
+        good &= (np.abs(after - before) <= 0.5 * np.abs(before)) & ((signal.transform(new) / after).imag > 0)
+        w[active] = np.where(good, new, w[active])
+        height[active] = np.where(good, below, height[active])
+        factor[active] = np.where(good, np.maximum(factor[active] ** 1.3, 0.3), np.sqrt(factor[active]))
+        active = active[~(good & last)]
+    residual = np.max(np.abs(signal.value(w[active]) - z[active]) / np.abs(z[active]))
+    raise ArithmeticError(f"z(w) = z must have a root with Im w > 0; relative residual {residual:.3g}; report the law")
+
+
+def _lowest_edge(signal: SignalMap, first: float) -> float:
+    """Returns the w below the signal at which the spectrum begins; q = 0 there where the edge at 0 is hard."""
+    zero = _zero_of_shrinkage(signal, first - 100 * signal.scale, first)
+    if signal.ratio == 1 and zero <= 0:
+        return zero
+    return _root(signal, zero, -1.0, 100 * signal.scale)
+
+
+def _zero_of_shrinkage(signal: SignalMap, low: float, high: float) -> float:
+    """Returns the zero of the decreasing q in (low, high), in the distance from the upper end."""
+    y = np.log(np.array([1e-17, 1.0]) * (high - low))
+    y[0] = max(y[0], np.log(1e-15 * abs(high) + 1e-300))
+    root = bracketed_roots(lambda y: signal.shrinkage(high - np.exp(y)), y[:1], y[1:])
+    return float(high - np.exp(root[0]))
+
+
+def _gap(signal: SignalMap, low: float, high: float) -> tuple[float, float] | None:
+    """Returns the part of the signal's gap (low, high) that lies outside the spectrum, or None."""
+    top = _zero_of_shrinkage(signal, low, high)
+    y = np.linspace(-35, 35, SCAN)
+
+    def at(y: FloatArray) -> FloatArray:
+        return np.where(y < 0, low + (top - low) / (1 + np.exp(-y)), top - (top - low) / (1 + np.exp(y)))
+
+    for _ in range(8):
+        i = int(np.clip(np.nanargmin(_positive(signal, at(y))), 1, SCAN - 2))
+        y = np.linspace(y[i - 1], y[i + 1], SCAN)
+    lowest = float(at(y)[SCAN // 2])
+    if not _positive(signal, np.array([lowest]))[0] < 1:
+        return None
+    return _root(signal, low, 1.0, lowest - low), _root(signal, top, -1.0, top - lowest)
+
+
+def _positive(signal: SignalMap, w: FloatArray) -> FloatArray:
+    """Returns the resistance, infinite where q <= 0 or where it is no number."""
+    value = signal.resistance(w)
+    return np.where((signal.shrinkage(w) > 0) & np.isfinite(value), value, np.inf)
+
+
+def _root(signal: SignalMap, start: float, sign: float, reach: float) -> float:
+    """Returns where the resistance falls below 1 within `reach` of `start` on the side `sign`, by log distance."""
+    y = np.log([max(1e-17 * reach, 4e-15 * abs(start)), reach])
+
+    def excess(y: FloatArray) -> FloatArray:
+        return np.minimum(_positive(signal, start + sign * np.exp(y)), 1e300) - 1
+
+    return float(start + sign * np.exp(bracketed_roots(excess, y[:1], y[1:])[0]))
