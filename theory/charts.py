@@ -42,17 +42,12 @@ def below(law: Law, x: float) -> float:
 
 def central(law: Law) -> tuple[tuple[float, float], ...]:
     """Intervals on whose scale the law varies: its window, or without heavy tails' 5 % on each side."""
-    return law.window if tail_index(law) == math.inf else ((law.quantile(0.05), law.quantile(0.95)),)
-
-
-def tail_index(law: Law) -> float:
-    """The order from which on moments don't exist, stated by heavy-tailed laws; inf for all others."""
-    return getattr(law, "tail_index", math.inf)
+    return law.window if law.tail_index == math.inf else ((law.quantile(0.05), law.quantile(0.95)),)
 
 
 def _charts(law: Law) -> list[tuple[Any, float, float]]:
     """What carries the mass as (coordinate, start, end), in increasing order of x."""
-    if tail_index(law) == math.inf:
+    if law.tail_index == math.inf:
         return [(Band(low, high), 0.0, math.pi) for low, high in law.window]
     size = law.quantile(0.75)
     # next to 0 the mass is below rounding, or the window ends before; moments reach farther out than mass

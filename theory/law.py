@@ -6,6 +6,7 @@ A new law is a file with a frozen dataclass deriving from `Law` that states `ban
 """
 
 import functools
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -68,6 +69,11 @@ class Law(ABC):
         """Instances that span the parameters; the law suite runs over them."""
 
     @property
+    def tail_index(self) -> float:
+        """Moments of this order and above don't exist; infinite where all do."""
+        return float("inf")
+
+    @property
     def window(self) -> Pairs:
         """Finite intervals holding the continuous mass up to rounding; a law with infinite bands overrides it."""
         return self.bands
@@ -101,8 +107,7 @@ class Law(ABC):
     def moment(self, k: int) -> float:
         """E X^k for a whole number k >= 0, atoms included."""
         _whole(k)
-        atoms = sum(mass * x**k for x, mass in self.atoms)
-        return float(atoms + sum(t.integral(lambda x: x**k) for t in _tables(self)))
+        return self.expectation(lambda x: x**k)
 
     @property
     def mean(self) -> float:
@@ -113,8 +118,7 @@ class Law(ABC):
     def std(self) -> float:
         """Standard deviation, from the centred square: no cancellation for a narrow law far from zero."""
         mean = self.mean
-        atoms = sum(mass * (x - mean) ** 2 for x, mass in self.atoms)
-        return float(np.sqrt(atoms + sum(t.integral(lambda x: (x - mean) ** 2) for t in _tables(self))))
+        return math.sqrt(self.expectation(lambda x: (x - mean) ** 2))
 
     def stieltjes(self, z: Any) -> Any:
         """int dF(x)/(x - z), atoms included, for complex z of both half planes and real z off the support.

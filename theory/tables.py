@@ -7,7 +7,7 @@ panels are halved until Gauss-Legendre resolves it: a nearly closed gap or a nea
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,14 +60,16 @@ class BandTable:
         return np.concatenate([np.empty(0, np.complex128), *parts])
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        pole = np.arccos((self.band.low + self.band.high - 2 * z) / self.band.width)  # the angle at which x = z
-        index = np.repeat(np.arange(len(z)), len(self.masses))
-        low, high = np.tile(self.edges[:-1], len(z)), np.tile(self.edges[1:], len(z))
+        # the angle at which x = z
+        pole: NDArray[np.complex128] = np.arccos((self.band.low + self.band.high - 2 * z) / self.band.width)
+        index: Any = np.repeat(np.arange(len(z)), len(self.masses))
+        low: Any = np.tile(self.edges[:-1], len(z))
+        high: Any = np.tile(self.edges[1:], len(z))
         x, mass = self._nodes
         x, mass = np.tile(x, (len(z), 1)), np.tile(mass, (len(z), 1))
         total = np.zeros(len(z), np.complex128)
         while len(index):
-            at = pole[index]
+            at: Any = pole[index]
             gap = np.hypot(np.maximum(np.maximum(low - at.real, at.real - high), 0.0), at.imag)
             # 16 nodes on a panel no longer than its distance from the pole are right to rounding; narrower panels
             # than the last would sample the rounding of x

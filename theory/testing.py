@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from theory.charts import below as _below
 from theory.charts import central as _central
 from theory.charts import expectation as _expectation
-from theory.charts import tail_index as _tail_index
 from theory.law import Law
 
 FloatArray = NDArray[np.float64]
@@ -44,6 +43,7 @@ def _form(law: Law) -> None:
     _hold(law, law.kind in KINDS, f"kind must be one of {KINDS}")
     _hold(law, hash(law) == hash(law) and law == law, "a law must be hashable and equal to itself")
     _hold(law, len(type(law).examples()) > 0, "examples() must return instances")
+    _hold(law, isinstance(law.pdf(0.5), float), "pdf of a scalar must be a float")
 
 
 def _edges(law: Law) -> None:
@@ -120,7 +120,7 @@ def _quantiles(law: Law) -> None:
 
 
 def _moments(law: Law) -> None:
-    existing = [k for k in range(6) if k < _tail_index(law)]
+    existing = [k for k in range(6) if k < law.tail_index]
     for k in existing:
         size = _expectation(law, lambda x, k=k: np.abs(x) ** k)
         value = _expectation(law, lambda x, k=k: x**k)
@@ -142,7 +142,7 @@ def _moments(law: Law) -> None:
 
 def _free_cumulants(law: Law) -> None:
     _hold(law, _raises(lambda: law.free_cumulant(0)), "free_cumulant must raise ValueError for order 0")
-    if _tail_index(law) <= 6:
+    if law.tail_index <= 6:
         return
     mean = law.mean  # checked by _moments; the quadrature's own is off by 1e-12 of |x|, too much for a narrow band
     std = math.sqrt(_expectation(law, lambda x: (x - mean) ** 2))
@@ -189,7 +189,7 @@ def _matrix(law: Law) -> None:
         values = np.concatenate([np.zeros(max(0, 400 - matrix.shape[0])), np.linalg.svd(matrix, compute_uv=False)])
     for x, _ in law.atoms:  # rounding must not take a value off its atom
         values = np.where(np.abs(values - x) < 1e-9 * np.max(np.abs(values)), x, values)
-    gap, allowed = _gap(law, values), law.matrix_gap(400)
+    gap, allowed = _gap(law, np.asarray(values, np.float64)), law.matrix_gap(400)
     _hold(law, gap <= allowed, f"a sampled matrix must follow the law; its cdf is {gap:.3g} off, allowed {allowed:.3g}")
 
 
@@ -245,7 +245,7 @@ def _points(law: Law) -> FloatArray:
     for low, high in _central(law):
         width = high - low
         points.append(low + width * np.concatenate([[-1.0, -1e-3], fractions, [1 + 1e-3, 2.0]]))
-    if _tail_index(law) < math.inf:
+    if law.tail_index < math.inf:
         points.append(law.quantile(np.array([1e-12, 1e-6, 1 - 1e-6, 1 - 1e-12])))
     return np.unique(np.concatenate(points))
 

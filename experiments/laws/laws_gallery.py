@@ -132,9 +132,8 @@ def panel(ax, values, law: Law, scale: str) -> None:
     low, high = law.window[0][0], law.window[-1][1]
     scale = "auto" if 0 < high < 20 * low else scale  # a decade or less is read better on a linear axis
     kept = values if scale == "auto" else values[values > 0]
-    if law.kind == "singular_values":
-        kept = Spectrum(kept, (kept.size, kept.size), kind=law.kind)
-    figures.spectrum(ax, kept, law, scale=scale, zeros=int(values.size - np.size(getattr(kept, "values", kept))))
+    drawn = Spectrum(kept, (kept.size, kept.size), kind=law.kind) if law.kind == "singular_values" else kept
+    figures.spectrum(ax, drawn, law, scale=scale, zeros=int(values.size - kept.size))
 
 
 def panels_of(family: str):

@@ -108,11 +108,20 @@ def test_rotated_matrices_multiply_to_the_law(pair):
     assert max(values) == pytest.approx(law.bands[-1][1], rel=0.05)  # n^(-2/3) = .018
 
 
+def test_a_population_of_both_signs_is_a_generalised_marchenko_pastur_law():
+    # the free cumulants of the product with Marchenko-Pastur of ratio 1 are the moments of the population
+    law = free_product(Semicircle(), SQUARE)
+    assert [law.moment(k) for k in (1, 2, 3, 4)] == pytest.approx([0.0, 1.0, 0.0, 4.0], abs=1e-8)
+    assert law.bands[0][0] == pytest.approx(-law.bands[-1][1], rel=1e-10)
+
+
 def test_negative_values_and_constants_are_refused_or_scaled():
     assert free_product(SQUARE, PointMasses([(2.0, 1.0)])) == MarchenkoPastur(1.0, 2.0)
-    for bad in (Semicircle(), PointMasses([(0.0, 1.0)]), Affine(SQUARE, 1.0, -0.5)):
+    with pytest.raises(ValueError, match=r"^second must be >= 0 and not the constant 0; got support from"):
+        free_product(SQUARE, PointMasses([(0.0, 1.0)]))
+    for bad in (Semicircle(), Affine(SQUARE, 1.0, -0.5)):
         with pytest.raises(ValueError, match=r"^second must be >= 0 and not the constant 0; got support from"):
-            free_product(SQUARE, bad)
+            free_product(Uniform(1.0, 2.0), bad)
     with pytest.raises(ValueError, match=r"^first must not be constant; got .*; use free_product"):
         FreeProduct(PointMasses([(2.0, 1.0)]), SQUARE)
     assert FreeProduct(SQUARE, SQUARE).scaled(-1.0).bands == ((-6.75, 0.0),)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from theory import MarchenkoPastur
+from theory import MarchenkoPastur, Semicircle
 from theory.laws.generalized_marchenko_pastur import GeneralizedMarchenkoPastur
 from theory.laws.inverse_map import psi, psi_slope
 from theory.laws.point_masses import PointMasses
 from theory.laws.uniform import Uniform
+from theory.tables import tables
 
 THIRD = 1 / 3
 SPREAD = ((1e-6, 0.4), (1.0, 0.3), (1e6, 0.3))
@@ -99,7 +100,8 @@ def test_density_is_right_to_1e_12_up_to_a_millionth_of_the_edge(ratio, populati
             assert law.pdf(x) == pytest.approx(_exact_density(law, x), rel=2e-12)
 
 
-@pytest.mark.parametrize(("ratio", "population"), [case for case in CASES if case[0] != 1 and (2.0, 0.5) not in case[1]])
+@pytest.mark.parametrize(("ratio", "population"),
+                         [case for case in CASES if case[0] != 1 and (2.0, 0.5) not in case[1]])
 def test_edges_are_the_stationary_values_of_the_inverse_map(ratio, population):
     law = GeneralizedMarchenkoPastur(ratio, population)
     found = [x for band in law.bands for x in band]
@@ -138,10 +140,22 @@ def test_one_value_is_the_marchenko_pastur_law():
 def test_distribution_function_is_the_integral_of_the_density(ratio, population):
     law = GeneralizedMarchenkoPastur(ratio, population)
     x = np.concatenate([low + (high - low) * np.array([0.01, 0.2, 0.6, 0.97]) for low, high in law.bands])
-    tables = super(GeneralizedMarchenkoPastur, law)
-    assert law.cdf(x) == pytest.approx(tables.cdf(x), abs=2e-12)  # the quadrature's tolerance times condition at 1e-10
+    by_tables = super(GeneralizedMarchenkoPastur, law)
+    assert law.cdf(x) == pytest.approx(by_tables.cdf(x), abs=2e-12)  # quadrature, times the condition at ratio 1e-10
     assert law.cdf(x) + law.sf(x) == pytest.approx(1, abs=1e-14)
     assert sum(law.components) + sum(mass for _, mass in law.atoms) == pytest.approx(1, abs=1e-14)
+
+
+@pytest.mark.parametrize(("ratio", "population"), CASES)
+def test_quantile_inverts_the_distribution_function(ratio, population):
+    law = GeneralizedMarchenkoPastur(ratio, population)
+    p = np.concatenate([[1e-9, 1e-4], np.linspace(0.003, 0.997, 60), [1 - 1e-6]])
+    x = law.quantile(p)
+    assert np.all(np.diff(x) >= 0)
+    # what rounding of x can move: a band of width sqrt(ratio) x holds the mass; 1e-16/1e-5 at ratio 1e-10
+    assert law.cdf(x)[x != 0] == pytest.approx(p[x != 0], abs=1e-13 + 1e-16 / math.sqrt(ratio))
+    atom = law.atoms[0][1] if law.atoms else 0.0
+    assert np.count_nonzero(x == 0) / len(x) == pytest.approx(atom, abs=0.04)
 
 
 def test_upper_tail_keeps_relative_accuracy():
@@ -173,6 +187,21 @@ def test_a_closing_gap_is_found_however_narrow(distance):
     assert merged.cdf(middle) == pytest.approx(0.5, abs=10 * distance**0.5)
 
 
+def test_bands_of_random_populations_carry_the_masses_of_exact_separation():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        size = rng.integers(1, 8)
+        values = 10 ** rng.uniform(-1, 1, size) * rng.choice([1, 1, 1, -1], size)
+        weights = np.maximum(rng.dirichlet(np.ones(size)), 1e-6)
+        population = list(zip(values, weights / np.sum(weights), strict=True))
+        law = GeneralizedMarchenkoPastur(10 ** rng.uniform(-4, 2), population)
+        with np.errstate(all="ignore"):
+            masses = [table.integral(np.ones_like) for table in tables(law)]
+        # quadrature of the density: a band too many or too few, or an edge 1e-6 off, shows
+        assert masses == pytest.approx(law.components, abs=1e-10)
+        assert all(np.min(law.pdf(low + (high - low) * np.array([0.01, 0.5, 0.99]))) > 0 for low, high in law.bands)
+
+
 def test_masses_of_the_bands_are_those_of_the_population():
     law = GeneralizedMarchenkoPastur(0.02, ((1, 0.2), (2, 0.3), (4, 0.1), (8, 0.4)))
     assert law.components == pytest.approx((0.2, 0.3, 0.1, 0.4), abs=1e-15)
@@ -182,7 +211,7 @@ def test_masses_of_the_bands_are_those_of_the_population():
 
 
 def test_a_wide_matrix_loses_mass_of_its_smallest_values():
-    law = GeneralizedMarchenkoPastur(2.0, SPREAD)  # 2 x .6 of the population is nonzero on the scale of 1: rank is short
+    law = GeneralizedMarchenkoPastur(2.0, SPREAD)  # 2 x .6 of the population is nonzero on the scale of 1: short rank
     assert law.atoms == ((0.0, 0.5),)
     assert law.components == pytest.approx((0.2, 0.3), abs=1e-15)
 
@@ -226,8 +255,7 @@ def test_stieltjes_solves_its_equation_and_is_a_transform(ratio, population):
 def test_stieltjes_at_real_points_agrees_with_the_density_by_quadrature():
     law = GeneralizedMarchenkoPastur(0.05, ((1, 0.5), (4, 0.5)))
     points = np.array([-3.0, 0.0, 0.6, law.bands[0][1] + 0.3, 2.5, 6.0, 100.0])
-    tables = super(GeneralizedMarchenkoPastur, law)
-    direct = tables._stieltjes(points.astype(complex)).real
+    direct = super(GeneralizedMarchenkoPastur, law)._stieltjes(points.astype(complex)).real
     assert law.stieltjes(points) == pytest.approx(direct, rel=1e-10)
     assert np.isnan(law.stieltjes(1.0))
 
@@ -244,6 +272,31 @@ def test_inverse_map_returns_the_argument_of_the_transform():
     assert psi_slope(population, 0.05, u) == pytest.approx(difference, rel=1e-8)
     assert isinstance(psi(population, 0.05, 5.0), float)
     assert psi(Uniform(1, 2), 0.3, 5.0) == pytest.approx(5 * (1 + 0.3 * (5 * math.log(4 / 3) - 1)), rel=1e-14)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1 - 1e-6, 1 + 1e-6, 3.0])
+def test_edges_of_a_uniform_population_solve_their_closed_equation(ratio):
+    law, c = GeneralizedMarchenkoPastur(ratio, Uniform(1.0, 3.0)), mp.mpf(ratio)
+
+    def slope(u):
+        return 1 - c * (1 - u * mp.log((u - 1) / (u - 3)) + u**2 / ((u - 1) * (u - 3)))
+
+    for edge, start in zip(law.bands[0], law._spectrum.edges[0], strict=True):
+        u = mpmath.findroot(slope, (mp.mpf(start) * (1 + mp.mpf("1e-4")), mp.mpf(start)))
+        exact = u * (1 - c + c * u / 2 * mp.log((u - 1) / (u - 3)))
+        # at ratio 1 -+ 1e-6 the edge 4e-13 is the small rest of terms of size 1e-6
+        assert edge == pytest.approx(float(exact), rel=1e-9 if abs(ratio - 1) < 1e-5 else 1e-13)
+
+
+def test_a_population_on_both_sides_of_zero_keeps_its_mass():
+    for ratio, atom in ((0.5, 0.0), (3.0, 2 / 3)):
+        law = GeneralizedMarchenkoPastur(ratio, Semicircle())
+        assert law.components == pytest.approx((1 - atom,), abs=1e-15)
+        assert law.moment(0) == 1
+        assert law.cdf(0.0) == pytest.approx(0.5 + atom / 2, abs=1e-12)  # symmetric
+        assert law.expectation(np.ones_like) == pytest.approx(1, abs=1e-11)
+    # at 0 the population's density, over the share 1 - ratio of the matrix's rank that it takes
+    assert GeneralizedMarchenkoPastur(0.5, Semicircle()).pdf(1e-9) == pytest.approx(2 / math.pi, rel=1e-7)
 
 
 @pytest.mark.parametrize("ratio", [1e-3, 0.5, 1.0, 20.0])

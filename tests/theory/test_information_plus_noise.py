@@ -10,6 +10,7 @@ from mpmath import mp
 from theory import MarchenkoPastur
 from theory.laws.information_plus_noise import InformationPlusNoise
 from theory.laws.uniform import Uniform
+from theory.tables import tables
 
 CASES = [
     (0.4, ((1.0, 0.5), (6.0, 0.5)), 0.25),
@@ -71,6 +72,20 @@ def test_mass_is_one_and_two_moments_are_right(ratio, signal, variance):
     # E tr (M^T M)^2/p with M = A + N: N^T N and N N^T have means variance and variance ratio
     expected = second + 2 * variance * (1 + ratio) * first + variance**2 * (1 + ratio)
     assert law.moment(2) == pytest.approx(expected, rel=1e-11)
+
+
+def test_bands_of_random_signals_carry_the_masses_of_exact_separation():
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        size = rng.integers(2, 6)
+        values, weights = np.sort(10 ** rng.uniform(-1, 1.5, size)), np.maximum(rng.dirichlet(np.ones(size)), 1e-5)
+        weights /= np.sum(weights)
+        signal = list(zip(values, weights, strict=True))
+        law = InformationPlusNoise(rng.uniform(0.01, 1), signal, 10 ** rng.uniform(-3, 1))
+        below = np.cumsum(weights)[np.searchsorted(values, law._edges[:, 1]) - 1]
+        with np.errstate(all="ignore"):
+            masses = [table.integral(np.ones_like) for table in tables(law)]
+        assert np.cumsum(masses) == pytest.approx(below, abs=1e-10)  # quadrature; masses by Capitaine 2014
 
 
 @pytest.mark.parametrize("ratio", [1e-3, 0.3, 1.0, 4.0])

@@ -26,22 +26,27 @@ ComplexArray = NDArray[np.complex128]
 def free_product(first: Law, second: Law) -> Law:
     """Multiplicative free convolution: eigenvalues of A^{1/2} O B O^T A^{1/2}, A, B >= 0, O uniformly orthogonal.
 
-    A constant scales; Marchenko-Pastur with finitely many atoms is the sample covariance of that population,
-    `GeneralizedMarchenkoPastur`; everything else is a `FreeProduct`. Raises ValueError as that does.
+    A constant scales; Marchenko-Pastur with finitely many atoms, or with a law that has negative values too, is the
+    sample covariance of that population, `GeneralizedMarchenkoPastur`; everything else is a `FreeProduct`. Raises
+    ValueError as that does.
 
     >>> from theory.laws.point_masses import PointMasses
     >>> free_product(MarchenkoPastur(0.5, 2.0), PointMasses([(1.0, 0.5), (3.0, 0.5)]))
     GeneralizedMarchenkoPastur(ratio=0.5, population=((2.0, 0.5), (6.0, 0.5)))
     """
     for name, law in (("first", first), ("second", second)):
-        require_positive(name, require_bounded(name, law))
+        require_bounded(name, law)
+    for law, other in ((first, second), (second, first)):
+        if isinstance(law, MarchenkoPastur) and isinstance(other, PointMasses) and point(other) is None:
+            return GeneralizedMarchenkoPastur(law.ratio, tuple((law.variance * x, mass) for x, mass in other.atoms))
+        if isinstance(law, MarchenkoPastur) and other.quantile(0.0) < 0:
+            return GeneralizedMarchenkoPastur(law.ratio, other.scaled(law.variance))
+    for name, law in (("first", first), ("second", second)):
+        require_positive(name, law)
     for law, other in ((first, second), (second, first)):
         constant = point(law)
         if constant is not None:
             return other.scaled(constant)
-    for law, other in ((first, second), (second, first)):
-        if isinstance(law, MarchenkoPastur) and isinstance(other, PointMasses):
-            return GeneralizedMarchenkoPastur(law.ratio, tuple((law.variance * x, mass) for x, mass in other.atoms))
     return FreeProduct(first, second)
 
 

@@ -62,7 +62,8 @@ def follow(layers: Layers, y: ComplexArray, descend_to: FloatArray) -> tuple[Com
         active[at] = (height[at] > lowest[at]) & found[at]
     # The last step may reach the real axis, where the imaginary parts of e vanish off the support.
     end, system, good = newton(layers, k, y)
-    slack = np.where(y.imag > 0, 0.0, 1e-6) * np.abs(system.traces)
+    # so near to the axis the sign of an imaginary part is that of its rounding
+    slack = np.where(y.imag > 1e-15 * np.abs(y), 0.0, 1e-6) * np.abs(system.traces)
     good &= np.all(system.traces.imag >= -slack, axis=0)
     return end, found & good
 

@@ -1,6 +1,6 @@
 """The law of a scaled and shifted variable, for any law."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,11 @@ class Affine(Law):
         return self._image(self.law.window)
 
     @property
+    def tail_index(self) -> float:
+        """That of `law`."""
+        return self.law.tail_index
+
+    @property
     def atoms(self) -> Pairs:
         """Images of the atoms of `law`."""
         return tuple(sorted((self._map(x), mass) for x, mass in self.law.atoms))
@@ -92,6 +97,10 @@ class Affine(Law):
         if self.factor > 0:
             return np.asarray(self._map(self.law.quantile(p)))
         return np.asarray(super().quantile(p))
+
+    def expectation(self, f: Callable[[FloatArray], FloatArray]) -> float:
+        """E f(factor X + offset), by the rule of `law`."""
+        return self.law.expectation(lambda x: f(self._map(x)))
 
     def moment(self, k: int) -> float:
         """E (factor X + offset)^k ; by quadrature where there is an offset."""

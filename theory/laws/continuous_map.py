@@ -84,6 +84,7 @@ class ContinuousMap:
         """-psi'(u) for real u off the support."""
         h = 0.05 * self._distance(u)
         near = np.abs(u) < self._nearest / 2
+        close = np.empty(0)
         if np.any(near):  # ratio (1 + 2 u m + u^2 m'): next to 0 the error of m' is multiplied by u^2
             v, k = u[near], h[near]
             slope = sum(w * (self._nonzero(v + j * k) - self._nonzero(v - j * k)) for j, w in STENCIL) / k

@@ -29,7 +29,7 @@ class InformationPlusNoise(Law):
         m(z) = int dH(t) / (t/b - b z + variance (1 - ratio)),   b = 1 + variance ratio m(z)
 
     `ratio` is p/n (columns over rows), `signal` the law H of the p eigenvalues of A^T A, pairs (value, weight) or a
-    `Law`, `variance` that of an entry of sqrt(n) (M - A): the noise alone is MarchenkoPastur(ratio, variance). For ratio
+    `Law`, `variance` that of an entry of sqrt(n)(M - A): the noise alone is MarchenkoPastur(ratio, variance). For ratio
     above 1, A^T A has rank at most n, so the signal must have an atom of at least 1 - 1/ratio at 0; the same atom
     remains in the law. At ratio 1 the edge at 0 is hard unless the signal keeps the spectrum away from it.
     Density right to about 1e-12 off the edges. Raises ValueError for a ratio or variance that is not positive, a signal
@@ -110,7 +110,7 @@ class InformationPlusNoise(Law):
         return InformationPlusNoise(self.ratio, new, factor * self.variance)
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
-        """M^T M for M of shape (rows, n), rows next to n/ratio: a diagonal A with the roots of n quantiles, Gaussian noise."""
+        """M^T M for M of shape (rows, n), rows next to n/ratio: Gaussian noise on a diagonal of n roots of quantiles."""
         n = checks.count("size of the matrix", n, "pass n >= 1")
         rows = max(1, round(n / self.ratio))
         law = self.signal
@@ -141,7 +141,7 @@ class InformationPlusNoise(Law):
         return np.asarray(self._map.transform(w) / self._map.shrinkage(w), dtype=np.complex128)
 
     def _density(self, k: int, x: FloatArray) -> FloatArray:
-        """Density in band k. Closer than 1e-12 |x| to an edge x - edge has no digits: the root of the distance is taken."""
+        """Density in band k; closer than 1e-12 |x| to an edge, where x - edge has no digits, as a root of it."""
         band = self._bands[k]
         low, high = band.from_low(x), band.from_high(x)
         least = np.maximum(1e-12 * np.abs(x), 1e-60 * self._map.scale)
@@ -192,6 +192,6 @@ class InformationPlusNoise(Law):
         result = []
         with np.errstate(all="ignore"):
             for band, ends in zip(self._bands, self._edges, strict=True):
-                w = descend(self._map, band.at(inner) + 0j)
+                w = descend(self._map, band.at(inner).astype(np.complex128))
                 result.append((np.linspace(0, np.pi, POINTS), np.concatenate([[ends[0]], w, [ends[1]]])))
         return tuple(result)

@@ -11,14 +11,16 @@ import functools
 import math
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
 from theory.law import Law, Pairs
-from theory.laws.roots import bracketed_roots
+
+if TYPE_CHECKING:
+    from theory.laws.continuous_map import ContinuousMap
 
 FloatArray = NDArray[np.float64]
 Population = Law | Pairs
@@ -91,7 +93,7 @@ class AtomicMap:
         self.zero = float(np.sum(pairs[pairs[:, 0] == 0, 1]))
         pairs = pairs[pairs[:, 0] != 0]
         self.values, self.weights = pairs[:, 0], pairs[:, 1]
-        self.masses = ratio * self.weights * self.values**2  # of the measure ratio t^2 dH in psi' = 1 - int masses/(u - t)^2
+        self.masses = ratio * self.weights * self.values**2  # of ratio t^2 dH in psi' = 1 - int masses/(u - t)^2
         self.excess_at_zero = ratio * (1 - self.zero) - 1
         if abs(self.excess_at_zero) < 8 * np.finfo(float).eps:  # ratio H{t != 0} = 1 up to the rounding of its input
             self.excess_at_zero = 0.0

@@ -31,7 +31,8 @@ def estimate_population(eigenvalues: ArrayLike, ratio: float) -> Pairs:
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).standard_normal((2000, 200)) * np.repeat([1.0, 2.0], 100)
-    >>> [[round(value, 1), round(weight, 1)] for value, weight in estimate_population(np.linalg.eigvalsh(x.T @ x / 2000), 0.1)]
+    >>> found = estimate_population(np.linalg.eigvalsh(x.T @ x / 2000), 0.1)
+    >>> [[round(value, 1), round(weight, 1)] for value, weight in found]
     [[1.0, 0.5], [2.0, 0.5]]
     """
     ratio = checks.positive("ratio", ratio, "pass columns / rows of the matrix")
@@ -39,9 +40,11 @@ def estimate_population(eigenvalues: ArrayLike, ratio: float) -> Pairs:
     top = np.max(values, initial=0.0)
     if len(values) < 2 or np.min(values) < -1e-9 * top or top <= 0:
         got = f"{len(values)} values, smallest {np.min(values, initial=np.inf):g}"
-        raise ValueError(f"eigenvalues must be at least 2, none negative and not all 0; got {got}; pass those of X^T X / n")
+        raise ValueError("eigenvalues must be at least 2, none negative and not all 0; "
+                         f"got {got}; pass those of X^T X / n")
     positive = values[values > 1e-9 * top]
-    low = np.min(positive) * (1.0 if ratio < 1 else 0.1)  # a singular sample has its nonzero eigenvalues above the population's
+    # a singular sample has its nonzero eigenvalues above the population's
+    low = np.min(positive) * (1.0 if ratio < 1 else 0.1)
     z = np.geomspace(low, 1.5 * top, POINTS) * np.exp(1j * ANGLE)
     transform = -(1 - ratio) / z + ratio * np.mean(1 / (values - z[:, None]), axis=1)
     grid = np.geomspace(low, top, GRID)

@@ -42,6 +42,12 @@ def bracketed_roots(
     return best
 
 
+def interior(low: FloatArray | float, high: FloatArray | float, logit: FloatArray) -> FloatArray:
+    """Returns low + (high - low)/(1 + exp(-logit)), resolved at both ends and strictly between them."""
+    x = np.where(logit < 0, low + (high - low) / (1 + np.exp(-logit)), high - (high - low) / (1 + np.exp(logit)))
+    return np.clip(x, np.nextafter(low, high), np.nextafter(high, low))
+
+
 def _fraction(
     a: FloatArray, b: FloatArray, c: FloatArray, fa: FloatArray, fb: FloatArray, fc: FloatArray
 ) -> FloatArray:

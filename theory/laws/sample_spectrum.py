@@ -21,7 +21,8 @@ class SampleSpectrum:
     """Bands, their masses, and the solution of psi(u) = x on them; made once per population and ratio."""
 
     def __init__(self, population: Population, ratio: float) -> None:
-        self.inverse = inverse = inverse_map(population, ratio)
+        inverse = inverse_map(population, ratio)
+        self.inverse: Any = inverse  # an AtomicMap or a ContinuousMap
         self.edges = edge_points(inverse)  # (bands, 2) real u
         self.bands, self._edge_tails = _bands(inverse, self.edges)
         ends = np.array([(b.low, b.high, b.low_tail, b.high_tail) for b in self.bands]).reshape(-1, 4)
@@ -45,7 +46,8 @@ class SampleSpectrum:
         inverse = self.inverse
         if isinstance(inverse, AtomicMap):
             cumulated = np.concatenate([[0.0], np.cumsum(inverse.weights)])
-            share = cumulated[np.searchsorted(inverse.values, above)] - cumulated[np.searchsorted(inverse.values, below)]
+            first, last = (np.searchsorted(inverse.values, end) for end in (below, above))
+            share = cumulated[last] - cumulated[first]
         else:
             zero_inside = (below < 0) & (above > 0)
             share = inverse.law.cdf(above) - inverse.law.cdf(below) - inverse.zero * zero_inside

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.laws.inverse_map import AtomicMap, inverse_map, Population
-from theory.laws.roots import bracketed_roots
+from theory.laws.inverse_map import AtomicMap, Population, inverse_map
+from theory.laws.roots import bracketed_roots, interior
 from theory.laws.u_plane import newton
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
+LOGIT = 45.0  # resolves a gap to its rounding at both ends
 SCAN = 256  # points per gap; the minimum next to the lowest is then searched to rounding
 
 
@@ -126,25 +127,20 @@ def _lowest_edge(signal: SignalMap, first: float) -> float:
 
 
 def _zero_of_shrinkage(signal: SignalMap, low: float, high: float) -> float:
-    """Returns the zero of the decreasing q in (low, high), in the distance from the upper end."""
-    y = np.log(np.array([1e-17, 1.0]) * (high - low))
-    y[0] = max(y[0], np.log(1e-15 * abs(high) + 1e-300))
-    root = bracketed_roots(lambda y: signal.shrinkage(high - np.exp(y)), y[:1], y[1:])
-    return float(high - np.exp(root[0]))
+    """Returns the zero of the decreasing q in (low, high)."""
+    ends = np.array([LOGIT])
+    root = bracketed_roots(lambda y: signal.shrinkage(interior(low, high, y)), -ends, ends)
+    return float(interior(np.array(low), np.array(high), root)[0])
 
 
 def _gap(signal: SignalMap, low: float, high: float) -> tuple[float, float] | None:
     """Returns the part of the signal's gap (low, high) that lies outside the spectrum, or None."""
     top = _zero_of_shrinkage(signal, low, high)
-    y = np.linspace(-35, 35, SCAN)
-
-    def at(y: FloatArray) -> FloatArray:
-        return np.where(y < 0, low + (top - low) / (1 + np.exp(-y)), top - (top - low) / (1 + np.exp(y)))
-
+    y = np.linspace(-LOGIT, LOGIT, SCAN)
     for _ in range(8):
-        i = int(np.clip(np.nanargmin(_positive(signal, at(y))), 1, SCAN - 2))
+        i = int(np.clip(np.argmin(_positive(signal, interior(low, top, y))), 1, SCAN - 2))
         y = np.linspace(y[i - 1], y[i + 1], SCAN)
-    lowest = float(at(y)[SCAN // 2])
+    lowest = float(interior(low, top, y[SCAN // 2 : SCAN // 2 + 1])[0])
     if not _positive(signal, np.array([lowest]))[0] < 1:
         return None
     return _root(signal, low, 1.0, lowest - low), _root(signal, top, -1.0, top - lowest)

@@ -1,7 +1,7 @@
 """The law of singular values that belongs to a law of eigenvalues of W^T W."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -50,6 +50,16 @@ class SingularValues(Law):
         return tuple((math.sqrt(low), math.sqrt(high)) for low, high in self.law.bands)
 
     @property
+    def window(self) -> Pairs:
+        """Roots of the window of `law`."""
+        return tuple((math.sqrt(low), math.sqrt(high)) for low, high in self.law.window)
+
+    @property
+    def tail_index(self) -> float:
+        """Twice that of `law`."""
+        return 2 * self.law.tail_index
+
+    @property
     def atoms(self) -> Pairs:
         """Roots of the atoms of `law`."""
         return tuple((math.sqrt(x), mass) for x, mass in self.law.atoms)
@@ -81,6 +91,10 @@ class SingularValues(Law):
         """Root of the quantile of `law`."""
         return np.sqrt(self.law.quantile(p))
 
+    def expectation(self, f: Callable[[FloatArray], FloatArray]) -> float:
+        """E f(sqrt X), by the rule of `law`."""
+        return self.law.expectation(lambda x: f(np.sqrt(np.maximum(x, 0.0))))
+
     def scaled(self, factor: float) -> Law:
         """Singular values of factor W; reflected for a negative factor."""
         return SingularValues(self.law.scaled(factor**2)) if factor > 0 else super().scaled(factor)
@@ -98,4 +112,6 @@ class SingularValues(Law):
     def moment(self, k: int) -> float:
         """E X^(k/2): the moment of `law` for even k, by quadrature for odd k."""
         _whole(k)
+        if k >= self.tail_index:
+            return math.inf
         return self.law.moment(k // 2) if k % 2 == 0 else super().moment(k)

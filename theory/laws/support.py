@@ -1,7 +1,7 @@
 """Edges of the spectrum of a sample covariance matrix, all of them, from the convex function -psi' in every gap.
 
-Between two values of the population -psi'(u) = ratio int t^2/(u - t)^2 dH - 1 is convex and infinite at both ends, so it
-has no zero or two; beyond the outermost values it has one. The spectrum's bands are the images under psi of the
+Between two values of the population -psi'(u) = ratio int t^2/(u - t)^2 dH - 1 is convex and infinite at both ends, so
+it has no zero or two; beyond the outermost values it has one. The spectrum's bands are the images under psi of the
 intervals where -psi' > 0 (Silverstein and Choi 1995, theorem 4.1): nothing is searched on a grid.
 """
 
@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.laws.roots import bracketed_roots
+from theory.laws.roots import bracketed_roots, interior
 
 FloatArray = NDArray[np.float64]
+LOGIT = 45.0  # resolves a gap to its rounding at both ends
 TINY = 1e-17  # of the scale: where brackets in the distance to a value of the population begin
 
 
@@ -50,13 +51,11 @@ def _lowest(inverse: Any, low: FloatArray, high: FloatArray) -> FloatArray:
     """Returns where -psi' is least in each gap (low, high): the root of its increasing derivative, in the logit."""
     if not len(low):
         return low
-    width = high - low
-
-    def at(y: FloatArray) -> FloatArray:
-        return np.where(y < 0, low + width / (1 + np.exp(-y)), high - width / (1 + np.exp(y)))
-
-    ends = np.full(low.shape, 35.0)
-    return at(bracketed_roots(lambda y: np.nan_to_num(inverse.excess_slope(at(y))), -ends, ends, tolerance=1e-12))
+    ends = np.full(low.shape, LOGIT)
+    root = bracketed_roots(
+        lambda y: np.nan_to_num(inverse.excess_slope(interior(low, high, y))), -ends, ends, tolerance=1e-12
+    )
+    return interior(low, high, root)
 
 
 def _roots(inverse: Any, start: FloatArray, sign: float, reach: FloatArray) -> FloatArray:

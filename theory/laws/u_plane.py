@@ -1,8 +1,9 @@
 """Solves psi(u) = z in the upper half plane: at real z of the spectrum on the curve Im psi(u) = 0, elsewhere above it.
 
 For every real a there is at most one v > 0 with Im psi(a + iv) = 0, a scalar monotone equation, and along this curve
-psi increases (Ledoit and Wolf 2017, section 3, in u = -1/m_). A coarse curve, refined until its chords are good starts, is
-stored per law; a point is found by Newton's method from the chord above it. `inverse` is a map of `theory.laws.inverse_map`.
+psi increases (Ledoit and Wolf 2017, section 3, in u = -1/m_). A coarse curve, refined until its chords are good
+starts, is stored per law; a point is found by Newton's method from the chord above it. `inverse` is a map of
+`theory.laws.inverse_map`.
 """
 
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def curve(inverse: Any, edges: FloatArray, images: FloatArray) -> Curve:
     a, v, x = a[ends | (v > 0)], v[ends | (v > 0)], x[ends | (v > 0)]
     fresh = np.append(v[:-1] + v[1:] > 0, False)  # intervals to halve, but no gap of the spectrum
     for _ in range(HALVINGS):
-        left = np.flatnonzero(fresh)
+        left: Any = np.flatnonzero(fresh)
         middle = (a[left] + a[left + 1]) / 2
         keep = (middle > a[left]) & (middle < a[left + 1])
         left, middle = left[keep], middle[keep]
@@ -88,10 +89,10 @@ def on_curve(inverse: Any, start: Curve, x: FloatArray) -> ComplexArray:
         u[part], solved[part] = newton(inverse, u[part], x[part])
     if not np.all(solved):
         rest = x[~solved]
-        u[~solved] = _bisect(inverse, *start.bracket(rest), rest + 0j)
+        u[~solved] = _bisect(inverse, *start.bracket(rest), rest.astype(np.complex128))
         residual = np.max(np.abs(inverse.value(u[~solved]) - rest) / np.abs(rest))
         if not residual < 1e-7:
-            raise ArithmeticError(f"psi(u) = x must have a root for every x of a band; relative residual {residual:.3g}")
+            raise ArithmeticError(f"psi(u) = x must have a root at every x of a band; relative residual {residual:.3g}")
     return u
 
 
@@ -126,7 +127,7 @@ def on_axis(inverse: Any, edges: FloatArray, images: FloatArray, x: FloatArray) 
 
 
 def newton(inverse: Any, u: ComplexArray, z: Any, steps: int = 40) -> tuple[ComplexArray, NDArray[np.bool_]]:
-    """Newton's method for psi(u) = z; steps that would leave the upper half plane are cut. Returns u and which converged."""
+    """Newton's method for psi(u) = z; steps that would leave the upper half plane are cut. Returns u, converged."""
     active = np.arange(len(u))
     u, solved = np.array(u), np.zeros(len(u), bool)
     for _ in range(steps):

@@ -90,8 +90,10 @@ def gradient_descent_risk(
     right = max((2 + 1 / most) / rate, problem.edge * (1 + 1 / most))
     circle = contour(problem.edge, min(problem.edge, 1 / (rate * most)), right)
     power = k.ravel()[:, None] * np.log1p(-rate * circle.points)
-    parts = _risk(problem, circle, np.exp(power), -np.expm1(power) / circle.points)
-    return FlowRisk(*(shaped(part, k.shape) for part in parts))
+    with np.errstate(all="ignore"):
+        parts = _risk(problem, circle, np.exp(power), -np.expm1(power) / circle.points)
+    # above 2/edge the risk grows until it overflows
+    return FlowRisk(*(shaped(np.where(np.isnan(part), np.inf, part), k.shape) for part in parts))
 
 
 class _Problem(NamedTuple):

@@ -54,7 +54,7 @@ def homogenised_sgd(
     flat = t.ravel()
     loss = _flow(_response(-2 * rate * modes.values, kicks, modes.energy), flat, modes.floor)
     flow = modes.floor + np.exp(-2 * rate * flat[:, None] * modes.values) @ modes.energy
-    return SGDCurve(shaped(loss, t.shape), shaped(flow, t.shape))
+    return SGDCurve(shaped(_overflowed(loss), t.shape), shaped(flow, t.shape))
 
 
 def streaming_sgd(
@@ -78,7 +78,7 @@ def streaming_sgd(
     floor = noise**2 / 2
     response = _response(-2 * rate * h.values, rate**2 * h.weights * h.values**2, energy)
     flow = floor + np.exp(-2 * rate * t.ravel()[:, None] * h.values) @ energy
-    return SGDCurve(shaped(_flow(response, t.ravel(), floor), t.shape), shaped(flow, t.shape))
+    return SGDCurve(shaped(_overflowed(_flow(response, t.ravel(), floor)), t.shape), shaped(flow, t.shape))
 
 
 def batch_sgd(
@@ -115,6 +115,11 @@ def batch_sgd(
     loss = _powers(_response(decay, kicks, modes.energy), flat, modes.floor)
     descent = modes.floor + decay ** flat[:, None] @ modes.energy
     return SGDCurve(shaped(loss, k.shape), shaped(descent, k.shape))
+
+
+def _overflowed(loss: FloatArray) -> FloatArray:
+    """A diverging loss that overflowed is infinite; inf - inf among its modes would be NaN."""
+    return np.where(np.isnan(loss), np.inf, loss)
 
 
 class _Modes(NamedTuple):

@@ -99,7 +99,8 @@ def _remaining(k: FloatArray, x: FloatArray, method: Method, m: float) -> FloatA
         series = np.where(turn == 0, k, np.expm1(k * turn) / np.where(turn == 0, 1.0, np.expm1(turn)))
         series = np.where(k == 0, 0.0, np.where(product == 0, 1.0, series))
         left = np.exp(k * np.log(safe)) * (1 + (first - safe) / safe * series)
-    return np.where(k == 0, 1.0, np.where(larger == 0, np.where(k == 1, first, 0.0), left.real))
+    value = np.where(np.isnan(left.real), np.inf, left.real)  # a diverging mode that overflowed
+    return np.where(k == 0, 1.0, np.where(larger == 0, np.where(k == 1, first, 0.0), value))
 
 
 def _steps(step: ArrayLike) -> FloatArray:

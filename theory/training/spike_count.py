@@ -43,12 +43,14 @@ def spike_count(exponent: float) -> int:
 
 
 def two_step_outliers(first: float, second: float) -> int:
-    """Number of outliers of the weights after two steps with rates eta1 ~ N^first and eta2 ~ N^second.
+    """Number of outliers that the second of two steps adds, at rates eta1 ~ N^first and eta2 ~ N^second.
 
         floor(second/(1/2 - first)),   0 <= first, second < 1/2
 
-    As N -> oo at fixed ratios; with a fresh batch for the second step all of them are along directions of information
-    exponent one, with the same batch not. Raises ValueError for exponents outside [0, 1/2).
+    As N -> oo at fixed ratios, weights of order 1/sqrt N. The formula is the abstract's, which does not say what is
+    counted: in simulations (N = 300 to 1200, one draw each) the outlier along the readout itself comes on top, with
+    first = 0 too, so the weights have one more than this. With a fresh batch for the second step all of them are along
+    directions of information exponent one, with the same batch not. Raises ValueError for exponents outside [0, 1/2).
     Source: Moniri and Hassani 2026, abstract.
 
     >>> two_step_outliers(0.3, 0.45)
