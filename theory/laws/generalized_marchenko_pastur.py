@@ -36,7 +36,7 @@ class GeneralizedMarchenkoPastur(Law):
 
     >>> law = GeneralizedMarchenkoPastur(0.05, [(1.0, 0.5), (4.0, 0.5)])
     >>> [[round(x, 6) for x in band] for band in law.bands]
-    [[0.700098, 1.313384], [2.861925, 5.389026]]
+    [[0.682179, 1.300376], [2.870652, 5.396793]]
     >>> law.components
     (0.5, 0.5)
     """

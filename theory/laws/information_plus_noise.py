@@ -110,7 +110,7 @@ class InformationPlusNoise(Law):
         return InformationPlusNoise(self.ratio, new, factor * self.variance)
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
-        """M^T M for M of shape (rows, n), rows next to n/ratio: Gaussian noise on a diagonal of n roots of quantiles."""
+        """M^T M for M of shape (rows, n), rows next to n/ratio: Gaussian noise on a diagonal of roots of quantiles."""
         n = checks.count("size of the matrix", n, "pass n >= 1")
         rows = max(1, round(n / self.ratio))
         law = self.signal
