@@ -123,15 +123,17 @@ class Law(ABC):
     def stieltjes(self, z: Any) -> Any:
         """int dF(x)/(x - z), atoms included, for complex z of both half planes and real z off the support.
 
-        Complex z give complex values, real z real ones. On the support itself the value is NaN: the limits from above
-        and below differ there.
+        Complex z give complex values, real z real ones; 0 at infinity. On the support itself the value is NaN: the
+        limits from above and below differ there.
         """
         z = np.asarray(z)
         complex_input = np.iscomplexobj(z)
         flat = z.astype(np.complex128).ravel()
+        infinite = np.isinf(flat)
         with np.errstate(all="ignore"):
-            values = self._stieltjes(flat)
-        values = np.where(self._on_support(flat), complex(np.nan, np.nan), values).reshape(z.shape)
+            values = self._stieltjes(np.where(infinite, 1j * abs(self.window[0][1] if self.bands else 1.0), flat))
+        values = np.where(self._on_support(flat), complex(np.nan, np.nan), values)
+        values = np.where(infinite, 0.0, values).reshape(z.shape)
         values = values if complex_input else np.real(values)
         return values if z.ndim else values.item()
 

@@ -204,6 +204,8 @@ def _stieltjes(law: Law) -> None:
     _hold(law, isinstance(law.stieltjes(1j * width), complex), "stieltjes of a complex scalar must be complex")
     _hold(law, law.stieltjes(z.reshape(5, 3)).shape == (5, 3), "stieltjes must keep the shape (5, 3)")
     _hold(law, np.isnan(law.stieltjes(complex(math.nan, 1.0))), "stieltjes of NaN must be NaN")
+    far = np.array([complex(math.inf, 1), complex(1, -math.inf), complex(-math.inf, math.inf)])
+    _hold(law, np.all(law.stieltjes(far) == 0) and law.stieltjes(math.inf) == 0, "stieltjes must be 0 at infinity")
     _hold(law, math.isnan(law.stieltjes(law.quantile(0.5))), "stieltjes must be NaN on the support")
     if not any(math.isinf(x) for band in law.bands for x in band):
         real = np.array([x for x in (low - width, low - 0.01 * width, high + 0.01 * width, high + width)

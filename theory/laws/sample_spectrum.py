@@ -167,4 +167,7 @@ def _bands(inverse: Any, edges: FloatArray) -> tuple[tuple[Band, ...], FloatArra
         bands = tuple(Band.exact(low + 0, high + 0) for (low, _), (high, _) in exact)  # + 0: no negative zero
         return bands, np.array([[low, high] for (_, low), (_, high) in exact]).reshape(-1, 2)
     images = np.where(np.isfinite(edges), inverse.value(edges.ravel()).reshape(edges.shape), edges) + 0.0
+    if np.any(np.isnan(images)):
+        raise ArithmeticError(f"edges of the spectrum must be found; got {images.tolist()} at u = {edges.tolist()}; "
+                              "pass the population as atoms, its transform is too inexact next to its own edges")
     return tuple(Band(float(low), float(high)) for low, high in images), np.zeros(edges.shape)
