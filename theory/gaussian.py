@@ -53,6 +53,8 @@ def activation_constants(f: Function, order: int = 12) -> ActivationConstants:
     (0.5, 0.5)
     """
     order = checks.count("order", order, "pass the highest Hermite coefficient wanted")
+    if not callable(f):
+        raise ValueError(f"activation must be a function of an array; got {f!r}; pass one such as numpy.tanh")
     try:
         return _constants(f, order)
     except TypeError as error:

@@ -19,6 +19,9 @@ FloatArray = NDArray[np.float64]
 Parametric = Callable[[FloatArray, float], tuple[FloatArray, FloatArray]]
 
 
+LARGEST = 150  # the median is 1e-46 there, the quantile at .01 is 1e-302
+
+
 @dataclass(frozen=True)
 class FussCatalan(Law):
     """Eigenvalues of M^T M for M a product of `order` independent n x n matrices with entries of variance 1/n.
@@ -41,6 +44,8 @@ class FussCatalan(Law):
 
     def __post_init__(self) -> None:
         order = checks.positive("order", self.order, "pass the number of factors")
+        if order > LARGEST:
+            raise ValueError(f"order must be at most {LARGEST}; got {order!r}; quantiles underflow above it")
         object.__setattr__(self, "order", order)
         with localcontext() as context:
             context.prec = 60

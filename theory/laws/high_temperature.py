@@ -19,6 +19,9 @@ FloatArray = NDArray[np.float64]
 SMALLEST_POWER = 0.05  # of x in cdf(x) near 0: the quantile at 1e-15 is 1e-300
 
 
+LARGEST = 1e4  # of kappa; the law differs from Marchenko-Pastur by about 1/kappa
+
+
 @dataclass(frozen=True)
 class HighTemperatureMarchenkoPastur(TabulatedPositiveLaw):
     """Eigenvalues of beta-Laguerre matrices with beta = kappa/cols, as cols, rows -> oo at ratio = cols/rows.
@@ -50,6 +53,8 @@ class HighTemperatureMarchenkoPastur(TabulatedPositiveLaw):
         object.__setattr__(self, "ratio", checks.positive("ratio", self.ratio, "pass columns / rows of the matrix"))
         object.__setattr__(self, "kappa", checks.positive("kappa", self.kappa, "pass beta times columns"))
         object.__setattr__(self, "variance", checks.positive("variance", self.variance, "pass the mean eigenvalue"))
+        if self.kappa > LARGEST:
+            raise ValueError(f"kappa must be at most {LARGEST:g}; got {self.kappa!r}; use MarchenkoPastur, its limit")
         if not self.lower_power >= SMALLEST_POWER:
             raise ValueError(
                 f"power of x in cdf at 0 must be at least {SMALLEST_POWER}; got {self.lower_power:g} from ratio "
