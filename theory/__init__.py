@@ -70,7 +70,6 @@ if TYPE_CHECKING:
     from theory.laws.levy import LevyWigner, LevyWishart
     from theory.laws.marchenko_pastur import MarchenkoPastur
     from theory.laws.point_masses import PointMasses
-    from theory.laws.population import estimate_population
     from theory.laws.semicircle import Semicircle
     from theory.laws.singular_values import SingularValues
     from theory.laws.uniform import Uniform
@@ -94,6 +93,7 @@ if TYPE_CHECKING:
     from theory.risk.random_features import random_features_risk
     from theory.risk.ridge import optimal_ridge, ridge_risk
     from theory.risk.sgd_stability import sgd_decay_rate, sgd_stability
+    from theory.sample_covariance.estimate_population import estimate_population
     from theory.training.adam_bulk import AdamBulk
     from theory.training.barrier import interpolation_loss, random_barrier
     from theory.training.deep_linear import escape_time, imbalance, mode_strength, unbalanced_strength
@@ -231,7 +231,6 @@ _MODULES = {
     "theory.laws.levy": "LevyWigner LevyWishart",
     "theory.laws.marchenko_pastur": "MarchenkoPastur",
     "theory.laws.point_masses": "PointMasses",
-    "theory.laws.population": "estimate_population",
     "theory.laws.semicircle": "Semicircle",
     "theory.laws.singular_values": "SingularValues",
     "theory.laws.uniform": "Uniform",
@@ -249,6 +248,7 @@ _MODULES = {
     "theory.risk.random_features": "random_features_risk",
     "theory.risk.ridge": "optimal_ridge ridge_risk",
     "theory.risk.sgd_stability": "sgd_decay_rate sgd_stability",
+    "theory.sample_covariance.estimate_population": "estimate_population",
     "theory.training.adam_bulk": "AdamBulk",
     "theory.training.barrier": "interpolation_loss random_barrier",
     "theory.training.deep_linear": "escape_time imbalance mode_strength unbalanced_strength",

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from theory.laws import raney
+from theory.angles import raney
+from theory.angles.monotone import Inverse
 from theory.laws.fuss_catalan import FussCatalan
 from theory.laws.marchenko_pastur import MarchenkoPastur
-from theory.laws.monotone import Inverse
 
 ORDERS = [0.01, 0.1, 0.5, 1.0, 1.5, 2.0, 3.0, 7.3, 40.0]
 

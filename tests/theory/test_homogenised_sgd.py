@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from theory.laws.marchenko_pastur import MarchenkoPastur
+from theory.population import nodes
 from theory.risk.homogenised_sgd import batch_sgd, homogenised_sgd, streaming_sgd
-from theory.risk.population import nodes
 from theory.risk.sgd_stability import sgd_decay_rate, sgd_stability
 from theory.training.least_squares import loss_curve
 

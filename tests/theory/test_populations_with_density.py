@@ -10,9 +10,9 @@ from mpmath import mp
 
 from theory import MarchenkoPastur, Semicircle
 from theory.laws.generalized_marchenko_pastur import GeneralizedMarchenkoPastur
-from theory.laws.inverse_map import psi, psi_slope
 from theory.laws.point_masses import PointMasses
 from theory.laws.uniform import Uniform
+from theory.sample_covariance.inverse_map import psi, psi_slope
 
 THIRD = 1 / 3
 

@@ -10,11 +10,11 @@ from theory.laws.affine import Affine
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.laws.semicircle import Semicircle
 from theory.laws.singular_values import SingularValues
+from theory.population import nodes
 from theory.risk import gradient_flow
 from theory.risk.contour import contour
 from theory.risk.deterministic_equivalent import complex_kappa, deterministic_equivalent, upper_edge
 from theory.risk.gradient_flow import gradient_descent_risk, gradient_flow_risk
-from theory.risk.population import nodes
 from theory.risk.ridge import optimal_ridge, ridge_risk
 
 PAIRS = [(1.0, 0.7), (5.0, 0.3)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from theory.laws.roots import bracketed_roots
+from theory.roots import bracketed_roots
 
 
 def test_roots_of_many_functions_are_found_to_rounding():

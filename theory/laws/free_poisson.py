@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from theory import checks
 from theory.law import Law, Pairs, _order, _whole, elementwise
 from theory.laws.generalized_marchenko_pastur import GeneralizedMarchenkoPastur, _free_moments
-from theory.laws.inverse_map import as_population
 from theory.laws.marchenko_pastur import wishart
 from theory.laws.point_masses import PointMasses
 from theory.laws.uniform import Uniform
+from theory.sample_covariance.inverse_map import as_population
 
 FloatArray = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
+from theory.angles import raney
 from theory.band import Band
 from theory.law import Law, Pairs, _order, _whole, elementwise
-from theory.laws import raney
 from theory.quadrature import panel_points, resolve
 
 FloatArray = NDArray[np.float64]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from theory import checks
 from theory.law import Law, Pairs, _order, _whole, elementwise
-from theory.laws.inverse_map import AtomicMap, Population, as_population
 from theory.laws.marchenko_pastur import MarchenkoPastur, wishart
-from theory.laws.sample_spectrum import SampleSpectrum
+from theory.sample_covariance.inverse_map import AtomicMap, Population, as_population
+from theory.sample_covariance.sample_spectrum import SampleSpectrum
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -32,7 +32,7 @@ class GeneralizedMarchenkoPastur(Law):
     Raises ValueError for a ratio that is not positive, a population that is no distribution or is 0;
     ArithmeticError with the residual if the equation should not converge.
     Source: Marchenko and Pastur 1967, Silverstein 1995; support by Silverstein and Choi 1995, numerics after Ledoit
-    and Wolf 2017 (`theory.laws.u_plane`), with the companion's u = -1/m_.
+    and Wolf 2017 (`theory.sample_covariance.u_plane`), with the companion's u = -1/m_.
 
     >>> law = GeneralizedMarchenkoPastur(0.05, [(1.0, 0.5), (4.0, 0.5)])
     >>> [[round(x, 6) for x in band] for band in law.bands]
@@ -127,7 +127,7 @@ class GeneralizedMarchenkoPastur(Law):
         checks.probabilities(p)
         if not self._closed_form:
             return np.asarray(super().quantile(p))
-        from theory.laws.sample_quantile import quantile
+        from theory.sample_covariance.sample_quantile import quantile
 
         return quantile(self._spectrum, self.atoms, p)
 

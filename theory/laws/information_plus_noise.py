@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from theory import checks
 from theory.band import Band
 from theory.law import Law, Pairs, elementwise
-from theory.laws.inverse_map import Population, as_population
 from theory.laws.marchenko_pastur import MarchenkoPastur
-from theory.laws.roots import bracketed_roots
-from theory.laws.signal_map import SignalMap, descend, edges
-from theory.laws.u_plane import newton
+from theory.roots import bracketed_roots
+from theory.sample_covariance.inverse_map import Population, as_population
+from theory.sample_covariance.signal_map import SignalMap, descend, edges
+from theory.sample_covariance.u_plane import newton
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -35,7 +35,7 @@ class InformationPlusNoise(Law):
     Density right to about 1e-12 off the edges. Raises ValueError for a ratio or variance that is not positive, a signal
     with negative values or too few zeros; ArithmeticError with the residual if the equation should not converge.
     Source: Dozier and Silverstein 2007 (theirs is M M^T of the transpose); edges by Vallet, Loubaton and Mestre 2012
-    where q = 1/b > 0 (`theory.laws.signal_map`).
+    where q = 1/b > 0 (`theory.sample_covariance.signal_map`).
 
     >>> law = InformationPlusNoise(0.4, [(1.0, 0.5), (6.0, 0.5)], 0.25)
     >>> [[round(x, 4) for x in band] for band in law.bands]

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
+from theory.angles.arc_mixture import ArcMixture, quotient, split
 from theory.band import Band
 from theory.law import Law, Pairs, _order, _whole, elementwise
-from theory.laws.arc_mixture import ArcMixture, quotient, split
 from theory.laws.wachter import Wachter, projection_arcs
 
 FloatArray = NDArray[np.float64]

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
+from theory.angles import arc
 from theory.band import Band
 from theory.law import Law, Pairs, _order, _whole, elementwise
-from theory.laws import arc
 
 FloatArray = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ class MarchenkoPastur(Law):
     above 1 an atom of mass 1 - 1/ratio sits at 0. At ratio exactly 1 the lower edge is hard: pdf(0) is infinite.
     At finite n the largest gap between empirical and limiting distribution function is about 3/n.
     Raises ValueError for a ratio or variance that is not positive and finite.
-    Source: Marchenko and Pastur 1967. Numerics: `theory.laws.arc` in the angle of the band, in which ratio and
+    Source: Marchenko and Pastur 1967. Numerics: `theory.angles.arc` in the angle of the band, in which ratio and
     1/ratio share one function; edges carry two doubles, so the density is right next to them, at any scale.
 
     >>> law = MarchenkoPastur(0.25)

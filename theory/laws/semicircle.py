@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
+from theory.angles import arc
 from theory.band import Band
 from theory.law import Law, Pairs, _order, _whole, elementwise
-from theory.laws import arc
 
 FloatArray = NDArray[np.float64]
 

@@ -13,9 +13,9 @@ from scipy.linalg import solve_triangular
 from scipy.special import eval_gegenbauer
 
 from theory import checks
+from theory.angles.arc_mixture import ArcMixture, linear, quotient, split
 from theory.band import Band
 from theory.law import Law, Pairs, _order, elementwise
-from theory.laws.arc_mixture import ArcMixture, linear, quotient, split
 from theory.laws.marchenko_pastur import wishart
 
 FloatArray = NDArray[np.float64]

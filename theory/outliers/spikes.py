@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from theory import checks
 
 if TYPE_CHECKING:
-    from theory.outliers.population import Population
+    from theory.outliers.population_spikes import Population
 
 FloatArray = NDArray[np.float64]
 _RATIO = "pass cols / rows of the matrix"
@@ -54,7 +54,7 @@ def spiked_covariance(spike: ArrayLike, ratio: ArrayLike, population: "Populatio
     if np.any(s < 0):
         raise ValueError(f"spike must not be negative; got {s[s < 0].flat[0]!r}; pass a population variance")
     if population is not None:
-        from theory.outliers.population import spiked_population
+        from theory.outliers.population_spikes import spiked_population
 
         found = spiked_population(s, c, population)
         return _outlier(found.location, found.left_overlap, found.right_overlap, found.threshold, found.detached)

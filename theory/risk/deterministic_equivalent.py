@@ -15,7 +15,7 @@ import scipy.optimize
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
-from theory.risk.population import Nodes, Population, nodes
+from theory.population import Nodes, Population, nodes
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -35,7 +35,7 @@ def deterministic_equivalent(ridge: ArrayLike, ratio: ArrayLike, population: Pop
     """Effective ridge and degrees of freedom of ridge regression with penalty `ridge` |b|^2 on the mean square error.
 
     `ratio` is features over samples. ridge = 0 is allowed: then kappa = 0 where ratio (1 - H{0}) <= 1.
-    Right to 1e-13 of itself away from ridge = 0, ratio = 1. `population` as in `theory.risk.population.nodes`.
+    Right to 1e-13 of itself away from ridge = 0, ratio = 1. `population` as in `theory.population.nodes`.
     Raises ValueError for a negative ridge or a ratio that is not positive, ArithmeticError if Newton fails.
 
     >>> e = deterministic_equivalent(0.1, 2.0)

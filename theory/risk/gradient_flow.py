@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
+from theory.population import Alignment, Nodes, Population, nodes, signal_weights
 from theory.risk.contour import Contour, contour
 from theory.risk.deterministic_equivalent import complex_kappa, equivalent, shaped, upper_edge
-from theory.risk.population import Alignment, Nodes, Population, nodes, signal_weights
 from theory.risk.ridge import ridge_risk
 
 FloatArray = NDArray[np.float64]

@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
 from theory.laws.marchenko_pastur import MarchenkoPastur
+from theory.population import Alignment, Population, Rows, nodes, signal_weights
 from theory.risk.deterministic_equivalent import shaped
-from theory.risk.population import Alignment, Population, Rows, nodes, signal_weights
 
 FloatArray = NDArray[np.float64]
 

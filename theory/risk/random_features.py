@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from theory import checks
 from theory.gaussian import activation_constants
 from theory.laws.marchenko_pastur import MarchenkoPastur
+from theory.population import Nodes, nodes
 from theory.risk.deterministic_equivalent import border, shaped
-from theory.risk.population import Nodes, nodes
 from theory.risk.ridge import RidgeRisk, source_risk
 
 FloatArray = NDArray[np.float64]

@@ -7,8 +7,8 @@ import scipy.optimize
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
+from theory.population import Alignment, Nodes, Population, nodes, signal_weights
 from theory.risk.deterministic_equivalent import border, equivalent, shaped
-from theory.risk.population import Alignment, Nodes, Population, nodes, signal_weights
 
 FloatArray = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ import scipy.optimize
 
 from theory import checks
 from theory.law import Law
+from theory.population import Nodes, Population, nodes
 from theory.risk.homogenised_sgd import law_of_rows
-from theory.risk.population import Nodes, Population, nodes
 
 
 class SGDStability(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
-from theory.risk.population import Alignment, Population, nodes, signal_weights
+from theory.population import Alignment, Population, nodes, signal_weights
 from theory.training.stability import Method, checked
 
 FloatArray = NDArray[np.float64]
@@ -59,7 +59,7 @@ def loss_curve(
     `curvature` is the spectrum of H: eigenvalues, pairs (value, weight) or a Law; `alignment(x)` weighs the initial
     error along the eigenvectors (None: isotropic). For least squares |y - X w|^2/(2n) with isotropic data the law is
     MarchenkoPastur(d/n), and this is the loss without label noise; with it see `theory.risk.gradient_flow`.
-    Raises ValueError as `error_mode` and `theory.risk.population.nodes`. For laws the powers are resolved adaptively:
+    Raises ValueError as `error_mode` and `theory.population.nodes`. For laws the powers are resolved adaptively:
     relative accuracy 1e-12 at 100 steps, 1e-11 at 10^4, at a cost that grows like the number of steps.
 
     >>> from theory import MarchenkoPastur

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
-from theory.risk.population import Population, nodes
+from theory.population import Population, nodes
 
 FloatArray = NDArray[np.float64]
 Method = Literal["gradient_descent", "heavy_ball", "ema", "nesterov"]

@@ -1,6 +1,6 @@
 """The spectrum of a sample covariance matrix next to a band's edge, in the distance from it: no digits cancel.
 
-At an edge psi' = 0, so with b = edge - t and a = masses/b^2 (`theory.laws.inverse_map.AtomicMap`)
+At an edge psi' = 0, so with b = edge - t and a = masses/b^2 (`theory.sample_covariance.inverse_map.AtomicMap`)
 
     psi(edge + s) - psi(edge) = s^2 sum a/(b + s),   psi'(edge + s) = s sum a (2b + s)/(b + s)^2
 
@@ -10,8 +10,8 @@ Arrays `b` have shape (points, values) and are passed in: the edge of a narrow b
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.laws.inverse_map import AtomicMap
 from theory.quadrature import gauss_legendre
+from theory.sample_covariance.inverse_map import AtomicMap
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]

@@ -20,7 +20,7 @@ from theory import checks
 from theory.law import Law, Pairs
 
 if TYPE_CHECKING:
-    from theory.laws.continuous_map import ContinuousMap
+    from theory.sample_covariance.continuous_map import ContinuousMap
 
 FloatArray = NDArray[np.float64]
 Population = Law | Pairs
@@ -78,7 +78,7 @@ def inverse_map(population: Population, ratio: float) -> "AtomicMap | Continuous
     """Returns psi with its derivatives for a checked population; kept for the 64 used last."""
     if not isinstance(population, Law):
         return AtomicMap(np.array(population), ratio)
-    from theory.laws.continuous_map import ContinuousMap
+    from theory.sample_covariance.continuous_map import ContinuousMap
 
     return ContinuousMap(population, ratio)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.laws.roots import bracketed_roots, interior
+from theory.roots import bracketed_roots, interior
 
 FloatArray = NDArray[np.float64]
 LOGIT = 45.0  # resolves a gap to its rounding at both ends
@@ -20,7 +20,7 @@ TINY = 1e-17  # of the scale: where brackets in the distance to a value of the p
 def edge_points(inverse: Any) -> FloatArray:
     """Returns the intervals of real u that carry bands, shape (bands, 2), in increasing order.
 
-    `inverse` is a map of `theory.laws.inverse_map`. An end at 0 is a hard edge: psi' = 0 there, and psi = 0.
+    `inverse` is a map of `theory.sample_covariance.inverse_map`. An end at 0 is a hard edge: psi' = psi = 0 there.
     """
     intervals = np.array(inverse.intervals)
     if not len(intervals):

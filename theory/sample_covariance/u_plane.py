@@ -3,7 +3,7 @@
 For every real a there is at most one v > 0 with Im psi(a + iv) = 0, a scalar monotone equation, and along this curve
 psi increases (Ledoit and Wolf 2017, section 3, in u = -1/m_). A coarse curve, refined until its chords are good
 starts, is stored per law; a point is found by Newton's method from the chord above it. `inverse` is a map of
-`theory.laws.inverse_map`.
+`theory.sample_covariance.inverse_map`.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.laws.roots import bracketed_roots
+from theory.roots import bracketed_roots
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.laws.monotone import Inverse
+from theory.angles.monotone import Inverse
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.band import Band
-from theory.laws import near_edge, u_plane
-from theory.laws.inverse_map import AtomicMap, Population, inverse_map
-from theory.laws.support import edge_points
+from theory.sample_covariance import near_edge, u_plane
+from theory.sample_covariance.inverse_map import AtomicMap, Population, inverse_map
+from theory.sample_covariance.support import edge_points
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.laws.inverse_map import AtomicMap, Population, inverse_map
-from theory.laws.roots import bracketed_roots, interior
-from theory.laws.u_plane import newton
+from theory.roots import bracketed_roots, interior
+from theory.sample_covariance.inverse_map import AtomicMap, Population, inverse_map
+from theory.sample_covariance.u_plane import newton
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from theory.laws.generalized_marchenko_pastur import GeneralizedMarchenkoPastur
-from theory.laws.population import estimate_population
+from theory.sample_covariance.estimate_population import estimate_population
 
 TRUE = ((1.0, 1 / 3), (3.0, 1 / 3), (10.0, 1 / 3))
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.law import Pairs
-from theory.laws.sample_spectrum import SampleSpectrum
+from theory.sample_covariance.sample_spectrum import SampleSpectrum
 
 FloatArray = NDArray[np.float64]
 STEPS = 80  # bisection in the angle alone needs 53

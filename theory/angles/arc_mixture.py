@@ -1,7 +1,7 @@
 """Masses of a band with density sqrt((b - x)(x - a)) over a product of linear factors: a mixture of arcs.
 
 By partial fractions such a density is a sum of terms weight/(1 + q^2 - 2 q cos t) sin^2 t in the angle t of the band,
-each the integrand of `theory.laws.arc`. The laws that use it have positive weights only: nothing cancels.
+each the integrand of `theory.angles.arc`. The laws that use it have positive weights only: nothing cancels.
 """
 
 import functools
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
+from theory.angles import arc
+from theory.angles.monotone import Inverse
 from theory.band import Band
 from theory.law import Pairs
-from theory.laws import arc
-from theory.laws.monotone import Inverse
 
 FloatArray = NDArray[np.float64]
 

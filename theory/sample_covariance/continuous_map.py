@@ -1,4 +1,4 @@
-"""psi of `theory.laws.inverse_map` for a population that is a law with bands, through its Stieltjes transform."""
+"""psi of `inverse_map` for a population that is a law with bands, through its Stieltjes transform."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.law import Law, Pairs
-from theory.laws.roots import bracketed_roots
 from theory.quadrature import panel_points
+from theory.roots import bracketed_roots
 from theory.tables import tables
 
 FloatArray = NDArray[np.float64]
