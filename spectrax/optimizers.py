@@ -3,14 +3,17 @@
 Any optax factory is one: `optax.adam`, or a function of yours. `batch` on an optimizer asks for minibatches.
 """
 
+import dataclasses
 import difflib
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 
 Schedule: TypeAlias = Callable  # step -> factor on the learning rate
 
@@ -89,18 +92,93 @@ class Adam:
         return _decayed(optax.adam(rate, b1=self.b1, b2=self.b2, eps=self.eps), self.weight_decay)
 
 
-NAMED = {"gd": GD, "sgd": SGD, "adam": Adam}
+@dataclass(frozen=True)
+class SignDescent:
+    """w <- w - learning_rate sign(g): Adam without either average, and nearly the first step of full-batch Adam."""
+
+    batch: int | None = None
+
+    def __post_init__(self):
+        if self.batch is not None:
+            _check_batch(self.batch)
+
+    def __call__(self, learning_rate) -> optax.GradientTransformation:
+        """The optax transformation at one rate (scalar, traced or not)."""
+        return optax.sign_sgd(learning_rate)
+
+
+@dataclass(frozen=True)
+class Muon:
+    """Momentum, then orthogonalised per matrix by five Newton-Schulz steps (Jordan et al. 2024; `optax.contrib.muon`).
+
+    The steps take singular values of the update to .7 ... 1.2 rather than to 1 exactly. Weights that aren't matrices
+    follow Adam. Put it into `Matched` for an update of the size of Adam's.
+    """
+
+    momentum: float = 0.95
+
+    def __post_init__(self):
+        _check_fraction("momentum", self.momentum)
+
+    def __call__(self, learning_rate) -> optax.GradientTransformation:
+        """The optax transformation at one rate (scalar, traced or not)."""
+        return optax.contrib.muon(learning_rate, beta=self.momentum)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Another optimizer's direction with every update of each weight at root mean square `learning_rate`.
+
+    |M|_F = learning_rate sqrt(h d) at every step, the norm of Adam's first: optimizers differ by direction alone. A
+    zero update stays zero. The inner optimizer runs at rate 1, on its own `batch`.
+    """
+
+    inner: Callable
+
+    def __post_init__(self):
+        if not callable(self.inner):
+            raise ValueError(f"inner must be an optimizer, a function of the rate; got {self.inner!r}. Pass GD().")
+
+    @property
+    def batch(self) -> int | None:
+        """Minibatch size of the inner optimizer, None for full batch."""
+        return getattr(self.inner, "batch", None)
+
+    def __call__(self, learning_rate) -> optax.GradientTransformation:
+        """The optax transformation at one rate (scalar, traced or not)."""
+        return optax.chain(self.inner(1.0), optax.stateless(lambda u, _: jax.tree.map(_unit, u)),
+                           optax.scale(learning_rate))
+
+
+NAMED: dict[str, Callable[[], Callable]] = {
+    "gd": GD,
+    "sgd": SGD,
+    "adam": Adam,
+    "rmsprop": lambda: Adam(b1=0.0),
+    "adam_without_memory": lambda: Adam(b2=0.0),  # of squares: momentum over |g|
+    "sign": SignDescent,
+    "normalised_gd": lambda: Matched(GD()),
+    "muon": lambda: Matched(Muon()),
+}
 
 
 def named(name: str) -> Callable:
-    """The optimizer called `name`: gd, sgd, adam, or `module:attribute` of your own; ValueError names the nearest."""
-    if name in NAMED:
-        return NAMED[name]()
+    """The optimizer of that name in NAMED, `name@100` with minibatches of 100, or `module:attribute` of your own.
+
+    Raises ValueError, which names the nearest, for another name, and for minibatches of one that has none.
+
+    >>> named("adam@100")
+    Adam(b1=0.9, b2=0.999, eps=1e-08, weight_decay=0.0, schedule=None, batch=100)
+    """
+    plain, at, size = name.partition("@")
     if ":" in name:
         return attribute(name, "optimizer")
-    nearest = difflib.get_close_matches(name, NAMED, n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    raise ValueError(f"optimizer must be one of {', '.join(NAMED)} or module:attribute; got {name!r}.{hint}")
+    if plain not in NAMED:
+        nearest = difflib.get_close_matches(plain, NAMED, n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(f"optimizer must be one of {', '.join(NAMED)} or module:attribute; got {name!r}.{hint}")
+    found = NAMED["sgd" if at and plain == "gd" else plain]()
+    return _with_batch(found, name, size) if at else found
 
 
 def attribute(path: str, what: str) -> Callable:
@@ -113,6 +191,23 @@ def attribute(path: str, what: str) -> Callable:
     if not callable(found):
         raise ValueError(f"{what} must be callable; {path!r} is {type(found).__name__}.")
     return found
+
+
+def _with_batch(optimizer, name, size):
+    if not size.isdigit():
+        raise ValueError(f"minibatches must be given as in adam@100; got {name!r}.")
+    if isinstance(optimizer, Matched):
+        return Matched(_with_batch(optimizer.inner, name, size))
+    if isinstance(optimizer, GD):
+        return SGD(**{**vars(optimizer), "batch": int(size)})
+    if not hasattr(optimizer, "batch"):
+        raise ValueError(f"minibatches must be of an optimizer that has them; got {name!r}. Use sgd, adam or sign.")
+    return dataclasses.replace(optimizer, batch=int(size))
+
+
+def _unit(update):
+    size = jnp.sqrt(jnp.mean(update**2))
+    return update / jnp.where(size > 0, size, 1.0)
 
 
 def _scheduled(learning_rate, schedule):

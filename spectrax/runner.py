@@ -10,6 +10,7 @@ from typing import Any
 
 from spectrax import claim as claims_module
 from spectrax import experiment, sweep
+from spectrax.prediction import store_prediction
 from spectrax.result import Result, open_result
 from spectrax.store import Store
 from spectrax.study import Grid, Study
@@ -51,8 +52,28 @@ def run_experiment(
     sweep.check(plan)
     with Store.open(folder, header, force=force) as store:
         store.note(config=header["config"])
+        store_prediction(module, config, folder, identity, measured=len(store.finished()))
         sweep.run(plan, store, progress=progress, workers=workers)
     return open_result(folder)
+
+
+def predict(
+    module: ModuleType, config: Any, *, root: Path | str = "results", output: Path | str | None = None
+) -> Path:
+    """Stores what the experiment's `predict(config)` says where `run_experiment` will store the result; its path.
+
+    `run_experiment` does the same before its first run. Raises ExperimentError for an experiment without predictions.
+    """
+    if not hasattr(module, "predict"):
+        raise experiment.ExperimentError(
+            f"an experiment must define predict(config) to be predicted; {experiment.name_of(module)} doesn't."
+        )
+    identity = experiment.identity(module, config, plan_of(module, config))
+    folder = Path(output) if output is not None else experiment.folder_of(root, identity)
+    measured = len(open_result(folder)._finished) if (folder / "study.json").is_file() else 0
+    path = store_prediction(module, config, folder, identity, measured=measured)
+    assert path is not None
+    return path
 
 
 def evaluate(module: ModuleType, result: Result) -> list[claims_module.Claim]:
