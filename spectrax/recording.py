@@ -40,8 +40,8 @@ def capture_all(moment: Moment, captures) -> dict[tuple[str, str], dict[str, Any
 class RunRecord:
     """One run while it is trained: the futures of its captured steps, then its arrays."""
 
-    def __init__(self, point: dict, study: Study, seen):
-        self.point, self.study, self.views = point, study, seen
+    def __init__(self, point: dict, study: Study, seen, groups: Mapping[tuple[int, int], str]):
+        self.point, self.study, self.views, self._group_of = point, study, seen, groups
         self.diverged_step: int | None = None
         self._futures: list[tuple[int, Future]] = []
         self._losses = np.array([])
@@ -112,7 +112,7 @@ class RunRecord:
             if len(present) < len(arrays):
                 continue
             stacked = np.stack(present)
-            group = groups.setdefault("x".join(map(str, shape)), {})
+            group = groups.setdefault(self._group_of[shape], {})
             group[variable] = (
                 (("matrix", *dims), stacked[:, 0]) if capture.once else (("matrix", "step", *dims), stacked)
             )

@@ -168,6 +168,9 @@ class Result:
                 whole = xr.Dataset(columns)
                 whole = whole if whole.dims else whole.expand_dims("row")
                 frame = whole.to_dataframe().reset_index().drop(columns="row", errors="ignore")
+                if SETTING in self.header["axes"] and matrix is not None:  # a setting may lack this matrix
+                    own = [name for name in columns if "network" not in self.variables[name]]
+                    frame = frame.dropna(how="all", subset=own)
                 frames.append(frame if matrix is None else frame.assign(matrix=matrix))
         if not frames:
             return pd.DataFrame()

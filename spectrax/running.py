@@ -91,7 +91,7 @@ class _Trainer:
             self.network = Network.of(self.setting.model, data.train.x)
         params, rest = self.network.init(keys.stream(study.seed, "init", replicate))
         seen = views(params)
-        self._note_matrices(seen)
+        self.groups = self._noted_groups(seen)
         by_optimizer = defaultdict(list)
         for point in points:
             by_optimizer[point["optimizer"]].append(point)
@@ -113,7 +113,7 @@ class _Trainer:
 
     def _train(self, points, first, data, program, seen, shared, pool, recorder, shown):
         rates = [p["learning_rate"] for p in points]
-        records = [RunRecord(p, self.study, seen) for p in points]
+        records = [RunRecord(p, self.study, seen, self.groups) for p in points]
         checkpoint = Checkpoint(self.store.folder, points[0]) if self.side_by_side == 1 else None
         if self.steps[0] != 0:
             for record in records:
@@ -210,20 +210,25 @@ class _Trainer:
             )
         return self.programs[name]
 
-    def _note_matrices(self, seen):
+    def _noted_groups(self, seen) -> dict[tuple[int, int], str]:
+        """The store's group for each shape of matrix, one more where another setting names its matrices otherwise."""
         known = self.store.header.get("matrices", {})
-        groups = {group: list(names) for group, names in known.items()}
+        names, groups = defaultdict(list), {}
         for view in seen:
-            names = groups.setdefault("x".join(map(str, view.shape)), [])
-            if view.name not in names:
-                names.append(view.name)
-        if known != groups:
-            self.store.note(matrices=groups)
+            names[view.shape].append(view.name)
+        for shape, own in names.items():
+            plain = "x".join(map(str, shape))
+            candidates = itertools.chain([plain], (f"{plain} ({k})" for k in itertools.count(2)))
+            groups[shape] = next(group for group in candidates if known.get(group, own) == own)
+        noted = {**known, **{groups[shape]: own for shape, own in names.items()}}
+        if self.store.header.get("matrices") != noted:
+            self.store.note(matrices=noted)
         if not seen:
             warnings.warn(
                 "the model has no trained matrix with both sides above 1: only network captures are taken.",
                 stacklevel=2,
             )
+        return groups
 
 
 class Clock:

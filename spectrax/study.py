@@ -85,7 +85,8 @@ class Study:
 
     def coords(self) -> dict[str, list]:
         """Coordinates of dims inside a run."""
-        return {"step": list(self.steps)}
+        inside = {dim: list(values) for capture in self.captures for dim, values in capture.coords.items()}
+        return {**inside, "step": list(self.steps)}
 
 
 @dataclass(frozen=True)

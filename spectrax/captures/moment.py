@@ -1,7 +1,7 @@
 """A moment of a run (its state at one captured step) with what captures share, and the form of a capture."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ class Capture:
     per_matrix: fn(moment, view) is called for each weight matrix, else fn(moment) once.
     uses_update: needs the weights one step later, so it differs between runs at step 0 already.
     once: measured at step 0 only and stored without a step. options: what else tells two captures apart in the hash.
+    coords: values along a dim of the schema, such as the regularisations of a ridge path.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Capture:
     uses_update: bool = False
     once: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    coords: Mapping[str, Sequence] = field(default_factory=dict)
 
     def signature(self) -> dict:
         """What goes into the study's hash: name, schema, options."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spectrax import captures, sweep
-from spectrax.models import TwoLayer
+from spectrax.models import MLP, TwoLayer
 from spectrax.optimizers import GD, Adam
 from spectrax.result import open_result
 from spectrax.store import Store, StoreError
@@ -80,6 +80,24 @@ def test_spectra_of_different_length_are_told_apart_by_shape(tmp_path):
     assert flat.at(setting="flat")["eigenvalues"].sizes["rank"] == 6
     assert flat.at(setting="flat")["eigenvalues"].notnull().all()
     assert flat["squared_norm"].notnull().all()
+
+
+def test_matrices_of_one_shape_under_different_names_are_kept_apart(tmp_path):
+    named = {"two": Setting(), "deep": Setting(model=lambda rngs: MLP(12, (18, 18), rngs=rngs)),
+             "deeper": Setting(model=lambda rngs: MLP(12, (18, 18, 18), rngs=rngs))}
+    mixed = run(study(named), tmp_path)
+    assert mixed.header["matrices"] == {"18x12": ["W"], "18x12 (2)": ["layers/0"], "18x18": ["layers/1"],
+                                        "18x18 (2)": ["layers/1", "layers/2"]}
+    assert mixed.matrices == ["W", "layers/0", "layers/1", "layers/2"]
+    norms = mixed.at(matrix="layers/1")["squared_norm"]
+    assert norms.sel(setting=["deep", "deeper"]).notnull().all()
+    assert norms.sel(setting="two").isnull().all()
+    third = mixed.at(matrix="layers/2")["squared_norm"]
+    assert third.notnull().all("step").any("learning_rate").any("replicate").sel(optimizer="gd").values.tolist() == [
+        False, False, True]
+    rows = mixed.table().groupby(["setting", "matrix"]).size()
+    assert set(rows.index) == {("two", "W"), ("deep", "layers/0"), ("deep", "layers/1"), ("deeper", "layers/0"),
+                               ("deeper", "layers/1"), ("deeper", "layers/2")}
 
 
 def test_a_setting_of_its_own_length_ends_there(result):
