@@ -126,36 +126,71 @@ class Muon:
 
 
 @dataclass(frozen=True)
-class Matched:
-    """Another optimizer's direction with every update of each weight at root mean square `learning_rate`.
+class RMSprop:
+    """Gradients over the root of their running mean square, without bias correction (Hinton 2012; `optax.rmsprop`)."""
 
-    |M|_F = learning_rate sqrt(h d) at every step, the norm of Adam's first: optimizers differ by direction alone. A
-    zero update stays zero. The inner optimizer runs at rate 1, on its own `batch`.
-    """
-
-    inner: Callable
+    decay: float = 0.9
+    eps: float = 1e-8
+    batch: int | None = None
 
     def __post_init__(self):
-        if not callable(self.inner):
-            raise ValueError(f"inner must be an optimizer, a function of the rate; got {self.inner!r}. Pass GD().")
-
-    @property
-    def batch(self) -> int | None:
-        """Minibatch size of the inner optimizer, None for full batch."""
-        return getattr(self.inner, "batch", None)
+        _check_fraction("decay", self.decay)
+        if self.batch is not None:
+            _check_batch(self.batch)
 
     def __call__(self, learning_rate) -> optax.GradientTransformation:
         """The optax transformation at one rate (scalar, traced or not)."""
-        return optax.chain(self.inner(1.0), optax.stateless(lambda u, _: jax.tree.map(_unit, u)),
-                           optax.scale(learning_rate))
+        return optax.rmsprop(learning_rate, decay=self.decay, eps=self.eps, eps_in_sqrt=False)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """One optimizer's direction at another's step length, weight by weight.
+
+    length None: every update has root mean square `learning_rate`, so |M|_F = learning_rate sqrt(h d) at every step,
+    the norm of Adam's first. Else the Frobenius norm of what `length` would do at that rate along the same gradients
+    (grafting, Agarwal et al. 2020). Optimizers matched so differ by direction alone. A zero update stays zero. The
+    direction's optimizer runs at rate 1; its `batch` is that of the pair.
+    """
+
+    direction: Callable
+    length: Callable | None = None
+
+    def __post_init__(self):
+        for name in ("direction", "length"):
+            found = getattr(self, name)
+            if not callable(found) and not (name == "length" and found is None):
+                raise ValueError(f"{name} must be an optimizer, a function of the rate; got {found!r}. Pass GD().")
+
+    @property
+    def batch(self) -> int | None:
+        """Minibatch size of the direction's optimizer, None for full batch."""
+        return getattr(self.direction, "batch", None)
+
+    def __call__(self, learning_rate) -> optax.GradientTransformation:
+        """The optax transformation at one rate (scalar, traced or not)."""
+        direction, length = self.direction(1.0), self.length(learning_rate) if self.length else None
+
+        def init(params):
+            return direction.init(params), length.init(params) if length else ()
+
+        def update(updates, state, params=None):
+            ahead, first = direction.update(updates, state[0], params)
+            if length is None:
+                along, second = jax.tree.map(lambda u: jnp.full_like(u, learning_rate), ahead), ()
+            else:
+                along, second = length.update(updates, state[1], params)
+            scaled = jax.tree.map(lambda u, v: jnp.sqrt(jnp.mean(v**2)) * _unit(u), ahead, along)
+            return scaled, (first, second)
+
+        return optax.GradientTransformation(init, update)
 
 
 NAMED: dict[str, Callable[[], Callable]] = {
     "gd": GD,
     "sgd": SGD,
     "adam": Adam,
-    "rmsprop": lambda: Adam(b1=0.0),
-    "adam_without_memory": lambda: Adam(b2=0.0),  # of squares: momentum over |g|
+    "rmsprop": RMSprop,
     "sign": SignDescent,
     "normalised_gd": lambda: Matched(GD()),
     "muon": lambda: Matched(Muon()),
@@ -197,7 +232,7 @@ def _with_batch(optimizer, name, size):
     if not size.isdigit():
         raise ValueError(f"minibatches must be given as in adam@100; got {name!r}.")
     if isinstance(optimizer, Matched):
-        return Matched(_with_batch(optimizer.inner, name, size))
+        return dataclasses.replace(optimizer, direction=_with_batch(optimizer.direction, name, size))
     if isinstance(optimizer, GD):
         return SGD(**{**vars(optimizer), "batch": int(size)})
     if not hasattr(optimizer, "batch"):

@@ -44,7 +44,7 @@ STUDY = "learning_rate_study"
         (["--conventions", "mine"], "conventions must be of paper, authors; got ('mine',)."),
         (
             ["--optimizers", "adm"],
-            "optimizer must be one of gd, sgd, adam, rmsprop, adam_without_memory, sign, normalised_gd, muon "
+            "optimizer must be one of gd, sgd, adam, rmsprop, sign, normalised_gd, muon "
             "or module:attribute; got 'adm'. Did you mean 'adam'?",
         ),
         (["--optimizers", "nowhere:adam"], "optimizer must be an importable module:attribute; got 'nowhere:adam'"),

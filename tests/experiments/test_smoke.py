@@ -15,6 +15,8 @@ SELECT = {
     "laws_gallery": ("replicate=0",),
     "outlier_calibration": ("shape=30x20",),
     "generalisation_factors": ("optimizer=adam",),
+    "adam_anatomy": ("optimizer=adam",),
+    "tails_and_generalisation": ("source=trained here",),
 }
 COLUMNS = ["statement", "source", "predicted", "measured", "error", "low", "high", "n", "verdict", "detail"]
 

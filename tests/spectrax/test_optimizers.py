@@ -174,6 +174,21 @@ def test_matching_keeps_the_direction_and_a_zero_update():
     assert not np.any(still.update(jnp.zeros(3), still.init(jnp.zeros(3)), jnp.zeros(3))[0])
 
 
+def test_a_grafted_update_has_one_direction_and_the_other_length():
+    grafted = first_steps(optimizers.Matched(GD(), length=Adam()))
+    for update, along, ahead in zip(grafted, first_steps(Adam()), first_steps(GD()), strict=True):
+        assert np.linalg.norm(update) == pytest.approx(np.linalg.norm(along), rel=1e-6)
+        assert np.allclose(update * np.linalg.norm(ahead), ahead * np.linalg.norm(update), rtol=1e-5)
+
+
+def test_rmsprop_divides_by_the_running_mean_square():
+    rng, square = np.random.default_rng(0), np.zeros((6, 4))
+    for update in first_steps(optimizers.RMSprop()):
+        gradient = rng.standard_normal((6, 4))
+        square = 0.9 * square + 0.1 * gradient**2
+        assert np.allclose(update, -0.5 * gradient / np.sqrt(square), rtol=1e-5)
+
+
 def test_a_muon_update_is_nearly_orthogonal():
     for update in first_steps(optimizers.Muon(), rate=1.0):
         s = np.linalg.svd(update, compute_uv=False)
