@@ -107,7 +107,8 @@ class _Trainer:
                 key=keys.stream(study.seed, "shuffle", replicate),
             )
             if shared is None:
-                shared = _Start(Moment(_light(first), data, program, seen, leading=study.leading), study, pool)
+                begin = Moment(_light(first), data, program, seen, leading=study.leading, initial=params)
+                shared = _Start(begin, study, pool)
             for chunk in _chunks(runs, self.side_by_side):
                 self._train(chunk, first, data, program, seen, shared, pool, recorder, shown)
 
@@ -132,7 +133,8 @@ class _Trainer:
                     following = self._advance(states, rates, data, step + 1, program)
                 for i, record in enumerate(records):
                     state, after = self._pick(states, i), self._pick(following, i) if self.needs_update else None
-                    moment = Moment(_light(state), data, program, seen, after=_light(after), leading=self.study.leading)
+                    moment = Moment(_light(state), data, program, seen, after=_light(after), initial=first.params,
+                                    leading=self.study.leading)
                     self._capture(record, moment, step, shared, pool)
                 states = following
             if shown is not None:

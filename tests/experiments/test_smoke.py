@@ -16,6 +16,7 @@ SELECT = {
     "outlier_calibration": ("shape=30x20",),
     "generalisation_factors": ("optimizer=adam",),
     "adam_anatomy": ("optimizer=adam",),
+    "several_steps": ("optimizer=adam",),
     "tails_and_generalisation": ("source=trained here",),
 }
 COLUMNS = ["statement", "source", "predicted", "measured", "error", "low", "high", "n", "verdict", "detail"]
