@@ -1,12 +1,12 @@
 """The leading singular value of trained weights, from their projection on a few known left directions."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from theory import checks
+from theory.outliers.rank_one import detachment
 
 
 class ProjectedOutlier(NamedTuple):
@@ -43,10 +43,7 @@ def projected_outlier(projection: ArrayLike, frobenius: ArrayLike, rows: int) ->
         raise ValueError("projection must be smaller than W; got |M|_F >= |W|_F; orthonormalise U and pass |W|_F")
     variance = rest / ((rows - k) * cols)
     signal = np.linalg.svd(m, compute_uv=False)[..., 0] ** 2 - cols * variance
-    detached = signal > math.sqrt(rows * cols) * variance
-    safe = np.where(detached, signal, 1.0)
-    edge = (math.sqrt(rows) + math.sqrt(cols)) * np.sqrt(variance)
-    location = np.where(detached, np.sqrt((safe + rows * variance) * (1 + cols * variance / safe)), edge)
-    if location.ndim:
-        return ProjectedOutlier(location, edge, detached, variance)
-    return ProjectedOutlier(float(location), float(edge), bool(detached), float(variance))
+    found = detachment(signal, rows * variance, cols * variance)
+    if signal.ndim:
+        return ProjectedOutlier(found.location, found.edge, found.detached, variance)
+    return ProjectedOutlier(float(found.location), float(found.edge), bool(found.detached), float(variance))

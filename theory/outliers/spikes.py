@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
+from theory.outliers.rank_one import detachment
 
 if TYPE_CHECKING:
     from theory.outliers.population_spikes import Population
@@ -91,10 +92,9 @@ def spiked_rectangular(strength: ArrayLike, ratio: ArrayLike, variance: ArrayLik
     t, c, v = _broadcast(t, _ratio(ratio), v)
     std, critical = np.sqrt(v), c**0.25
     detached = t > critical * std
-    s = np.where(detached, t / std, 1 + critical)
-    excess = (1 - critical / s) * (1 + critical / s) * (s**2 + np.sqrt(c))
-    location = std * np.where(detached, np.sqrt((1 / s**2 + 1) * (c + s**2)), 1 + np.sqrt(c))
-    return _outlier(location, excess / (s**2 + 1), excess / (s**2 + c), critical * std, detached)
+    s = t / std
+    found = detachment(s**2, 1.0, c, detached=detached, above=(s - critical) * (s + critical))
+    return _outlier(std * found.location, found.left_overlap, found.right_overlap, critical * std, detached)
 
 
 def spiked_wigner(strength: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
