@@ -28,7 +28,12 @@ def projected_outlier(projection: ArrayLike, frobenius: ArrayLike, rows: int) ->
     For two-layer networks U spans the signs of the readout (Adam), or these and the readout itself (both optimizers).
     Over the first ten steps of Adam the error is at most 1 %; for gradient descent it holds until the loss is fitted.
     Raises ValueError where shapes disagree, k >= rows, or |M|_F exceeds |W|_F. Exact as rows, cols -> oo if the
-    complement is independent of M.
+    complement is independent of M. Derived for this package, from `rank_one.detachment`.
+
+    >>> w = np.outer([1.0, 1.0, -1.0, -1.0], [3.0, 4.0]) + 0.5 * np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]])
+    >>> found = projected_outlier(w.T @ np.array([[0.5], [0.5], [-0.5], [-0.5]]), np.linalg.norm(w), 4)
+    >>> round(found.location, 3), found.detached
+    (10.067, True)
     """
     m = checks.array("projection", projection, "pass W^T U of shape (..., cols, k)")
     norm = checks.array("frobenius", frobenius, "pass the Frobenius norm of W", above=0)

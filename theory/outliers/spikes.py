@@ -103,7 +103,8 @@ def spiked_wigner(strength: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
         t = strength/sqrt(variance), detached iff |t| > 1:   location = sqrt(variance)(t + 1/t),   overlap = 1 - 1/t^2
 
     A strength below -1 leaves at the lower edge. Both overlaps are <u, u_hat>^2.
-    Raises ValueError for a variance that is not positive. Source: Benaych-Georges and Nadakuditi 2011.
+    Raises ValueError for a variance that is not positive. Source: Benaych-Georges and Nadakuditi 2011; the threshold
+    and location: Peche 2006.
 
     >>> spiked_wigner(2.0).location
     2.5
@@ -120,7 +121,11 @@ def spiked_wigner(strength: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
 def strength_from_outlier(location: ArrayLike, ratio: ArrayLike, variance: ArrayLike = 1.0) -> Any:
     """Strength of the signal behind an outlying singular value: the inverse of `spiked_rectangular`; 0 inside the bulk.
 
-        t^2 = (y + sqrt(y^2 - 4 c))/2,   y = location^2/variance - 1 - c
+        t^2 = (y + sqrt(y^2 - 4 c))/2,   y = location^2/variance - 1 - c,   strength = sqrt(variance) t
+
+    In the limit of large matrices; of one at finite size the estimate errs with the location, by about an edge's width
+    next to the threshold. Raises ValueError for a ratio or variance that is not positive.
+    Source: that of `spiked_rectangular`, solved for the strength.
 
     >>> round(strength_from_outlier(spiked_rectangular(2.0, 0.25).location, 0.25), 12)
     2.0
