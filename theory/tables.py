@@ -120,8 +120,8 @@ def quantile(law: "Law", p: FloatArray) -> FloatArray:
             continue
         rest = wanted[here] - (heights[k] - mass)
         result[here] = table.band.at(_invert(table, low, high, mass, rest))
-    # At p = 1 a rounding error in the last height would move the edge by its power 2/3.
-    result[p.ravel() == 1] = law._ends[1]
+    # At p = 1 a rounding error in the last height would move the edge by its power 2/3; a window may end before a band.
+    result[p.ravel() == 0], result[p.ravel() == 1] = law._ends
     return result.reshape(p.shape)
 
 

@@ -10,6 +10,7 @@ from theory import (
     AlphaStable,
     Exponential,
     FMatrix,
+    GeneralizedMarchenkoPastur,
     HighTemperatureMarchenkoPastur,
     InverseHighTemperatureMarchenkoPastur,
     LevyWishart,
@@ -39,10 +40,28 @@ def test_quantile_of_a_reflected_law_overflows_to_minus_infinity():
     assert LevyWishart(1.0, 0.5).scaled(-1.0).quantile(1e-300) == -math.inf
 
 
+def test_quantiles_at_0_and_1_are_the_ends_of_infinite_bands_too():
+    law = GeneralizedMarchenkoPastur(0.5, Exponential(1.0))
+    assert law.quantile([0.0, 1.0]).tolist() == [0.0, math.inf]
+    assert law.scaled(-1.0).quantile([0.0, 1.0]).tolist() == [-math.inf, 0.0]
+
+
 def test_a_reflected_atom_keeps_its_share_of_the_probabilities():
     law = HighTemperatureMarchenkoPastur(3.0, 4.0).scaled(-1.0)  # two thirds at 0
     assert law.quantile([0.34, 0.6, 0.99]).tolist() == [0.0, 0.0, 0.0]
     assert law.quantile(0.33) < 0
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0, 0.3, -7e5])
+def test_an_atom_stays_at_its_image_however_that_is_rounded(factor):
+    law = Affine(Affine(MarchenkoPastur(3.0), 1.0, 0.3), factor, 4.2)
+    (place, mass), = law.atoms
+    around = np.nextafter(place, [-math.inf, place, math.inf])
+    below, at, above = law.cdf(around)
+    assert at - below == pytest.approx(mass, abs=1e-15)
+    assert above == at
+    assert law.sf(around).tolist() == pytest.approx([1 - below, 1 - at, 1 - above], abs=1e-15)
+    assert law.quantile(at - mass / 2) == place
 
 
 @pytest.mark.parametrize("law", [AlphaStable(1.5), LevyWishart(1.0, 0.5)], ids=repr)

@@ -153,6 +153,10 @@ class Affine(Law):
 
     def _back(self, x: FloatArray) -> FloatArray:
         y = (x - self.offset) / self.factor
+        for a, _ in self.law.atoms:  # rounding must not carry a point over an atom, nor off it
+            side = np.sign(x - self._map(a)) * np.sign(self.factor)
+            y = np.where(side > 0, np.maximum(y, a), np.where(side < 0, np.minimum(y, np.nextafter(a, -np.inf)), y))
+            y = np.where(side == 0, a, y)
         # what underflows stays beside an atom at 0, not on it
         least = np.copysign(5e-324, (x - self.offset) * np.sign(self.factor))
         return np.where((y == 0) & (x != self.offset), least, y)
