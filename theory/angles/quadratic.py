@@ -1,5 +1,6 @@
 """Stieltjes transforms of laws with one band that solve a quadratic equation: its roots without cancellation."""
 
+import functools
 from decimal import Decimal
 
 import numpy as np
@@ -20,10 +21,11 @@ def linear(
 
     A narrow band far from zero, an edge next to a zero of the line, and an atom far from the band cost no digits.
     """
-    anchors = (0.0, band.low, band.high)
-    nearest = np.argmin([np.abs(z - x) for x in anchors], axis=0)
-    values = np.array([float(constant + slope * Decimal(x)) for x in anchors])
-    return values[nearest] + float(slope) * (z - np.array(anchors)[nearest])
+    at_zero, at_low, at_high = _values(band, constant, slope)
+    rate, from_low, from_high = float(slope), z - band.low, z - band.high
+    size, low, high = np.abs(z), np.abs(from_low), np.abs(from_high)
+    near_edge = np.where(low <= high, at_low + rate * from_low, at_high + rate * from_high)
+    return np.where(size < np.minimum(low, high), at_zero + rate * z, near_edge)
 
 
 def quotient(p: NDArray[np.complex128], root: NDArray[np.complex128], top: complex, bottom: NDArray[np.complex128],
@@ -32,3 +34,10 @@ def quotient(p: NDArray[np.complex128], root: NDArray[np.complex128], top: compl
     plus, minus = p + root, p - root
     by_minus = np.abs(minus) >= np.abs(plus)
     return np.where(by_minus, top / np.where(by_minus, minus, 1.0), plus / np.where(by_minus, 1.0, bottom))
+
+
+@functools.lru_cache(maxsize=256)
+def _values(band: Band, constant: Decimal, slope: Decimal) -> tuple[float, float, float]:
+    """Values of the line at 0 and at both ends of the band, which cancel in doubles."""
+    at_zero, at_low, at_high = (float(constant + slope * Decimal(x)) for x in (0.0, band.low, band.high))
+    return at_zero, at_low, at_high

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from theory.free.transforms import excess, moments
 from theory.law import Law
-from theory.roots import newton_roots
 
 FloatArray = NDArray[np.float64]
 PER_DECADE = 10
@@ -104,13 +103,18 @@ class Gap:
         k = np.clip(np.searchsorted(heights, y), 1, len(nodes) - 1)
         low, high = nodes[k - 1], nodes[k]
         s = low + (high - low) * (y - heights[k - 1]) / (heights[k] - heights[k - 1])
-
-        def excess(s: FloatArray, i: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        for _ in range(60):
             w = self._place(s)
             value, slope, _ = self._values(w)
-            return value - y[i], -slope * ((w - self._centre) ** 2 if self.outer else 1.0)
-
-        return self._place(newton_roots(excess, s, low, high)[0])
+            low, high = np.where(value < y, s, low), np.where(value < y, high, s)
+            slope = -slope * ((w - self._centre) ** 2 if self.outer else 1.0)
+            new = s + (y - value) / slope
+            new = np.where((new >= low) & (new <= high), new, (low + high) / 2)
+            settled = np.abs(new - s) <= 1e-10 * np.abs(s)  # Newton's next step would be its square
+            s = new
+            if np.all(settled):
+                break
+        return self._place(s)
 
     def _values(self, w: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """y, dy/dw and c at real w, the derivative by a complex step: exact to rounding, m being analytic here."""
