@@ -5,7 +5,7 @@ NumPy and SciPy in float64 only; nothing here imports jax. Names load when first
 The contract: `Law`; the law of factor X + offset: `Affine`; the suite that every law passes: `testing.check`.
 
 Laws, X with independent entries unless said otherwise
-    MarchenkoPastur               X^T X/n                          Semicircle        symmetric X
+    MarchenkoPastur               X^T X/n                          Semicircle        symmetric X (Wigner)
     InverseMarchenkoPastur        its inverse                      SingularValues    roots of a law of W^T W
     GeneralizedMarchenkoPastur    any population covariance        KestenMcKay       random regular graphs
     InformationPlusNoise          signal plus X                    Arcsine           O + O^T, O uniform orthogonal
@@ -18,6 +18,14 @@ Laws, X with independent entries unless said otherwise
     NeuralKernel                        by conjugate_kernel, tangent_kernel
     AdamBulk                            weights after a step of Adam, by adam_step(...).bulk
     TracyWidom                          largest eigenvalue
+Under other names
+    quarter circle                SingularValues(MarchenkoPastur(1.0))
+    Wishart, Laguerre             MarchenkoPastur                  GOE, GUE               Semicircle
+    Jacobi, MANOVA                Wachter                          Fisher                 FMatrix
+    deformed, Silverstein         GeneralizedMarchenkoPastur       Dozier-Silverstein     InformationPlusNoise
+    Cauchy; Gaussian, variance 2  AlphaStable(1.0); (2.0)          beta ensembles         HighTemperature...
+    NTK; conjugate, CK            tangent_kernel; conjugate_kernel BBP, spikes            see Outliers
+    submatrix, minor              free_compression                 empirical spectrum     PointMasses.of(values)
 Free probability    r_transform, s_transform
 Population          estimate_population from an observed spectrum
 Outliers            largest_eigenvalue, edge_scale, outlier_p_value; Outlier: spiked_covariance, spiked_rectangular,
