@@ -14,6 +14,7 @@ SELECT = {
     "marchenko_pastur_at_init": ("inputs=20", "inputs=40"),
     "laws_gallery": ("replicate=0",),
     "outlier_calibration": ("shape=30x20",),
+    "singular_vector_overlaps": ("optimizer=adam",),
 }
 COLUMNS = ["statement", "source", "predicted", "measured", "error", "low", "high", "n", "verdict", "detail"]
 
