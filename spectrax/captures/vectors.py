@@ -60,8 +60,8 @@ def resolution(change: np.ndarray, after: np.ndarray, largest: float) -> float:
 def vector_overlaps(blocks: int = 100, corner: int = 20, profiles: int = 5) -> Capture:
     """Squared overlaps of all singular vectors of W_t ("before") and W_{t+1} ("after") with those of the update M_t.
 
-    M_t = W_{t+1} - W_t. For each side ("left" in R^rows, "right" in R^cols) and each of before and after, ranks from the largest singular
-    value down, float32, in units of the random mean (1/rows, 1/cols), so that noise is 1:
+    M_t = W_{t+1} - W_t. For each side ("left" in R^rows, "right" in R^cols), before and after, ranks from the largest
+    singular value down, float32, in units of the random mean (1/rows, 1/cols), so that noise is 1:
       SIDE_WHEN (weight_block, update_block)            <w_i, m_j>^2, means over blocks x blocks; every entry where 0
       SIDE_WHEN_corner (weight_vector, update_vector)   the `corner` leading vectors of both, entry by entry
       SIDE_WHEN_profile (profile_vector, weight_rank)   the `profiles` leading vectors of M_t with every one of W
