@@ -139,14 +139,15 @@ def estimate(plan: Study | Grid, missing: list[dict]) -> dict[str, float]:
     weights = sum(v.shape[0] * v.shape[1] for v in views(params))
     small = sum(min(v.shape) ** 2 * (max(v.shape) + 3 * min(v.shape)) for v in views(params))
     names = {c.name for c in plan.captures}
-    spectra = 1 + ("update" in names)
+    # all vectors of three matrices and their products: as long as four spectra
+    spectra = 1 + ("update" in names) + 4 * ("vector_overlaps" in names)
     per_step = 6.0 * n * weights / single
     read = 0.0
     if "readout" in names:
         width = max((v.shape[0] for v in views(params)), default=1)
         read = 2.0 * (total - n) * weights / single + (n * width**2 + width**3 / 3) / double
     per_capture = (2.0 * spectra * small / double + read) * 0.65  # captures run beside training
-    steps = plan.steps[-1] + ("update" in names)
+    steps = plan.steps[-1] + any(c.uses_update for c in plan.captures)
     seconds = len(missing) * (steps * per_step + len(plan.steps) * per_capture)
     memory = 850 + (4.0 * total * sum(example.shape[1:]) + 12 * 4 * weights + 6 * 24 * weights) / 2**20
     return {"seconds": seconds, "memory": memory}

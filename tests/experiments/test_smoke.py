@@ -18,6 +18,7 @@ SELECT = {
     "adam_anatomy": ("optimizer=adam",),
     "several_steps": ("optimizer=adam",),
     "tails_and_generalisation": ("source=trained here",),
+    "singular_vector_overlaps": ("optimizer=adam",),
 }
 COLUMNS = ["statement", "source", "predicted", "measured", "error", "low", "high", "n", "verdict", "detail"]
 
