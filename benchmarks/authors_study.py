@@ -38,9 +38,10 @@ def main() -> None:
         session = json.loads((out / "study.json").read_text())["sessions"][-1]
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     rest = session["seconds"] - session["training_seconds"]
-    print(f"{runs} runs in {wall:.1f} s, {wall / runs:.2f} s a run: training {session['training_seconds'] / runs:.2f} s, "
-          f"captures not hidden behind it and writing {rest / runs:.2f} s, start, claims and figures "
-          f"{(wall - session['seconds']) / runs:.2f} s")
+    parts = {"training": session["training_seconds"], "captures not hidden behind it, writing": rest,
+             "start, claims, figures": wall - session["seconds"]}
+    split = ", ".join(f"{name} {seconds / runs:.2f} s" for name, seconds in parts.items())
+    print(f"{runs} runs in {wall:.1f} s, {wall / runs:.2f} s a run: {split}")
     limit = runs * options.theirs / 5
     rows = [("whole command, s", wall, limit), ("peak memory, MiB", peak, 2048.0)]
     for what, value, most in rows:
