@@ -25,6 +25,7 @@ EVERY = [
     captures.spectrum(), captures.leading_vectors(), captures.overlaps(), captures.update(), captures.losses(),
     captures.readout(), captures.readout(conventions=("paper", "authors")), captures.stability(), captures.outliers(),
     captures.outliers(initial_variance=1.0), captures.tails(), captures.tails(authors=True, bootstrap=3),
+    captures.tails(alternatives=("bulk_and_spikes", "high_temperature")),
 ]
 
 
