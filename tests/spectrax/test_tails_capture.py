@@ -104,3 +104,11 @@ def test_what_can_not_be_an_alternative_is_refused():
         captures.tails(alternatives=("normal",))
     with pytest.raises(ValueError, match="law_ratio must lie"):
         captures.tails(law_ratio=1.0)
+
+
+def test_a_matrix_of_low_rank_has_no_bulk_to_compare_with():
+    values = np.append(np.zeros(370), NOISE[-30:])  # the central 80 % vanish, and with them the variance of the bulk
+    found = taken(captures.tails(alternatives=EVERY), values, (600, 400))
+    assert np.isfinite(found["alpha"])
+    assert np.isnan([found["likelihood_ratio_bulk"], found["likelihood_ratio_bulk_and_spikes"]]).all()
+    assert found["tail_outside_bulk"] == found["spikes_beyond_bulk"] == found["alpha_tail"]
