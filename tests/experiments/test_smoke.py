@@ -16,6 +16,7 @@ SELECT = {
     "outlier_calibration": ("shape=30x20",),
     "generalisation_factors": ("optimizer=adam",),
     "adam_anatomy": ("optimizer=adam",),
+    "heavy_tail_emergence": ("optimizer=adam",),
     "several_steps": ("optimizer=adam",),
     "tails_and_generalisation": ("source=trained here",),
     "singular_vector_overlaps": ("optimizer=adam",),

@@ -26,6 +26,7 @@ EVERY = [
     captures.readout(), captures.readout(conventions=("paper", "authors")), captures.stability(), captures.outliers(),
     captures.outliers(initial_variance=1.0), captures.tails(), captures.tails(authors=True, bootstrap=3),
     captures.vector_overlaps(blocks=6, corner=4, profiles=3),
+    captures.tails(alternatives=("bulk_and_spikes", "high_temperature")),
 ]
 
 
