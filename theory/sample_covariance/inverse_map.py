@@ -122,6 +122,12 @@ class AtomicMap:
         """int dH/(t - u) over the population, its zeros included."""
         return -(1 / (u[:, None] - self.values)) @ self.weights.astype(u.dtype) - (self.zero / u if self.zero else 0.0)
 
+    def transform_and_slope(self, u: Any) -> tuple[Any, Any]:
+        """int dH/(t - u) and int dH/(t - u)^2 over the population, its zeros included."""
+        r = 1 / (self.values - u[:, None])
+        first, second = r @ self.weights.astype(r.dtype), (r * r) @ self.weights.astype(r.dtype)
+        return (first - self.zero / u, second + self.zero / u**2) if self.zero else (first, second)
+
     def excess(self, u: FloatArray) -> FloatArray:
         """-psi'(u) for real u, with its digits next to u = 0 too."""
         r = 1 / (u[:, None] - self.values)

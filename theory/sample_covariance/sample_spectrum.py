@@ -49,8 +49,7 @@ class SampleSpectrum:
             first, last = (np.searchsorted(inverse.values, end) for end in (below, above))
             share = cumulated[last] - cumulated[first]
         else:
-            zero_inside = (below < 0) & (above > 0)
-            share = inverse.law.cdf(above) - inverse.law.cdf(below) - inverse.zero * zero_inside
+            share = inverse.mass_between(below, above)
         lost = max(inverse.excess_at_zero, 0.0) / inverse.ratio
         return share - np.where((below < 0) & (above > 0), lost, 0.0)
 

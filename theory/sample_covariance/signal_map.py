@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.roots import bracketed_roots, interior
-from theory.sample_covariance.inverse_map import AtomicMap, Population, inverse_map
+from theory.sample_covariance.inverse_map import Population, inverse_map
 from theory.sample_covariance.u_plane import newton
 
 FloatArray = NDArray[np.float64]
@@ -41,15 +41,6 @@ class SignalMap:
         value = self._inverse.transform(w)
         return self._wide * value + (self._wide - 1) / w if self._wide > 1 else value
 
-    def slope(self, w: Any) -> Any:
-        """f'(w); for a signal that is a law a difference quotient, right to 1e-6 off the axis and 1e-8 on it."""
-        if isinstance(self._inverse, AtomicMap):
-            r = 1 / (self._inverse.values - w[:, None])
-            value = (r * r) @ self._inverse.weights + (self._inverse.zero / w**2 if self._inverse.zero else 0.0)
-        else:
-            value = self._inverse.transform_slope(w)
-        return self._wide * value - (self._wide - 1) / w**2 if self._wide > 1 else value
-
     def value(self, w: Any) -> Any:
         """z(w)."""
         q = self.shrinkage(w)
@@ -61,14 +52,22 @@ class SignalMap:
 
     def value_and_slope(self, w: Any) -> tuple[Any, Any]:
         """z(w) and z'(w)."""
-        q, slope = self.shrinkage(w), -self.variance * self.ratio * self.slope(w)
+        q, slope = self._shrinkage_and_slope(w)
         rest = self.variance * (1 - self.ratio)
         return q * (w * q + rest), q * q + slope * (2 * w * q + rest)
 
     def resistance(self, w: FloatArray) -> FloatArray:
-        """1 - z'/q^2 for real w: above 1 inside the spectrum, infinite at the signal's values."""
-        q, slope = self.shrinkage(w), -self.variance * self.ratio * self.slope(w)
-        return -slope / q * (2 * w + self.variance * (1 - self.ratio) / q)
+        """1 - z'/q^2 for real w: above 1 inside the spectrum, infinite at the signal's values or where q <= 0."""
+        q, slope = self._shrinkage_and_slope(w)
+        value = -slope / q * (2 * w + self.variance * (1 - self.ratio) / q)
+        return np.where((q > 0) & np.isfinite(value), value, np.inf)
+
+    def _shrinkage_and_slope(self, w: Any) -> tuple[Any, Any]:
+        """Returns q(w) and q'(w)."""
+        value, slope = self._inverse.transform_and_slope(w)
+        if self._wide > 1:
+            value, slope = self._wide * value + (self._wide - 1) / w, self._wide * slope - (self._wide - 1) / w**2
+        return 1 - self.variance * self.ratio * value, -self.variance * self.ratio * slope
 
 
 def edges(signal: SignalMap) -> FloatArray:
@@ -138,18 +137,12 @@ def _gap(signal: SignalMap, low: float, high: float) -> tuple[float, float] | No
     top = _zero_of_shrinkage(signal, low, high)
     y = np.linspace(-LOGIT, LOGIT, SCAN)
     for _ in range(8):
-        i = int(np.clip(np.argmin(_positive(signal, interior(low, top, y))), 1, SCAN - 2))
+        i = int(np.clip(np.argmin(signal.resistance(interior(low, top, y))), 1, SCAN - 2))
         y = np.linspace(y[i - 1], y[i + 1], SCAN)
     lowest = float(interior(low, top, y[SCAN // 2 : SCAN // 2 + 1])[0])
-    if not _positive(signal, np.array([lowest]))[0] < 1:
+    if not signal.resistance(np.array([lowest]))[0] < 1:
         return None
     return _root(signal, low, 1.0, lowest - low), _root(signal, top, -1.0, top - lowest)
-
-
-def _positive(signal: SignalMap, w: FloatArray) -> FloatArray:
-    """Returns the resistance, infinite where q <= 0 or where it is no number."""
-    value = signal.resistance(w)
-    return np.where((signal.shrinkage(w) > 0) & np.isfinite(value), value, np.inf)
 
 
 def _root(signal: SignalMap, start: float, sign: float, reach: float) -> float:
@@ -157,6 +150,6 @@ def _root(signal: SignalMap, start: float, sign: float, reach: float) -> float:
     y = np.log([max(1e-17 * reach, 4e-15 * abs(start)), reach])
 
     def excess(y: FloatArray) -> FloatArray:
-        return np.minimum(_positive(signal, start + sign * np.exp(y)), 1e300) - 1
+        return np.minimum(signal.resistance(start + sign * np.exp(y)), 1e300) - 1
 
     return float(start + sign * np.exp(bracketed_roots(excess, y[:1], y[1:])[0]))
