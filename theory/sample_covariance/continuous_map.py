@@ -90,12 +90,13 @@ class ContinuousMap:
         Newton for s = v^2 on 1/int = 1 as in `AtomicMap`; it climbs from the left, or falls there in one step.
         """
         least = (1e-25 * min(1.0, math.sqrt(self.ratio)) * math.sqrt(self.ratio) * self.largest) ** 2
-        s = np.maximum(self._guess(a), least)
+        most = 1.01 * self.ratio * self.largest**2
+        s = np.clip(self._guess(a), least, most)
         active = np.arange(len(a))
         for _ in range(60):
             here, square = a[active], s[active]
-            excess, second = self._excess_above(here, np.sqrt(square))
-            new = square + (1 + excess) * excess / second
+            total, excess, second = self._sums_above(here, np.sqrt(square))
+            new = square + total * excess / second
             new = np.where(np.isfinite(new), np.maximum(new, 1e-4 * square), 1e-4 * square)
             s[active] = np.maximum(new, least)
             active = active[~(np.abs(new - square) <= 1e-5 * square) & (new > least)]
@@ -103,8 +104,8 @@ class ContinuousMap:
                 break
         return np.where(s > least, np.sqrt(s), 0.0)
 
-    def _excess_above(self, a: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Returns -Im psi/v at a + iv and minus the derivative of -Im psi/v by v^2."""
+    def _sums_above(self, a: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Returns int = ratio int t^2/|t - a - iv|^2 dH, int - 1 with its digits next to 0, and -d int/d(v^2)."""
 
         def kernel(t: FloatArray, d: Any) -> Any:
             inverse = 1 / (d.real**2 + d.imag**2)
@@ -112,7 +113,8 @@ class ContinuousMap:
 
         far, second, linear, square = self.table.integrals(a + 1j * v, kernel).real
         near = self.excess_at_zero + self.ratio * (a * linear - v * v * square)
-        return np.where(np.abs(a) < self._nearest / 2, near, self.ratio * far - 1), self.ratio * second
+        total = self.ratio * far
+        return total, np.where(np.abs(a) < self._nearest / 2, near, total - 1), self.ratio * second
 
     def _guess(self, a: FloatArray) -> FloatArray:
         """Returns v^2 to leading order in the ratio: v is pi ratio a^2 times the population's density."""

@@ -133,9 +133,8 @@ def _panels(law: Law, band: Band) -> Panels:
     most = 0.0
     for _ in range(HALVINGS):
         t, _ = panel_points(low, high)
-        density, factor = _density(law, band, t.ravel()).reshape(t.shape), _factor(soft, t)
-        most = max(most, float(np.max(np.abs(density))))
-        density = density / factor
+        density, factor = _sampled(law, band, soft, low, high), _factor(soft, t)
+        most = max(most, float(np.max(np.abs(density * factor))))
         tail = np.max(np.abs(density @ _last_coefficients()), axis=1) * np.max(factor, axis=1)
         noise = (tail > 0.7 * before) & (tail < NOISE * most)
         split = (tail > ROUNDING * most) & (tail * (high - low) > ROUNDING / 4 * most) & ~noise
@@ -146,18 +145,23 @@ def _panels(law: Law, band: Band) -> Panels:
         middle = (low + high) / 2
         low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
     else:
-        t, _ = panel_points(low, high)
-        kept.append((low, high, _density(law, band, t.ravel()).reshape(t.shape) / _factor(soft, t)))
+        kept.append((low, high, _sampled(law, band, soft, low, high)))
     low, high, density = (np.concatenate([part[k] for part in kept]) for k in range(3))
     order = np.argsort(low)
     return Panels(band, soft, low[order], high[order], density[order])
 
 
-def _density(law: Law, band: Band, t: FloatArray) -> FloatArray:
-    """Returns pdf dx/dt at angles t; dx/dt at the angle of the rounded x, as in `theory.tables`."""
+def _sampled(law: Law, band: Band, soft: tuple[bool, bool], low: FloatArray, high: FloatArray) -> FloatArray:
+    """Returns the density per angle over its factor at the nodes of panels, (panels, nodes).
+
+    The law is asked at rounded x, which next to an edge belong to other angles: the slope takes the values back.
+    """
+    t, _ = panel_points(low, high)
     x = band.at(t)
-    value = law.pdf(x)
-    return np.where(np.isinf(value), 0.0, value) * band.jacobian(band.angle(x))
+    value = law.pdf(x.ravel()).reshape(x.shape)
+    rounded = band.angle(x)
+    density = np.where(np.isinf(value) | (rounded <= 0), 0.0, value * band.jacobian(rounded) / _factor(soft, rounded))
+    return density - density @ _derivative() * (rounded - t) / (high - low)[:, None]
 
 
 def _factor(soft: tuple[bool, bool], t: FloatArray) -> FloatArray:
@@ -195,3 +199,11 @@ def _halving() -> tuple[FloatArray, FloatArray]:
     x, _ = gauss_legendre()
     first, second = (np.polynomial.legendre.legvander(y, NODES - 1).T for y in (x - 1, x))
     return _legendre() @ first, _legendre() @ second
+
+
+@functools.cache
+def _derivative() -> FloatArray:
+    """Returns the matrix that takes values at the nodes of a panel, as a row, to those of its slope times its length."""
+    x, _ = gauss_legendre()
+    slopes = [np.polynomial.legendre.Legendre.basis(k, domain=[0, 1]).deriv()(x) for k in range(NODES)]
+    return _legendre() @ np.stack(slopes)

@@ -129,7 +129,7 @@ class SampleSpectrum:
 
     def _off_edges(self, x: FloatArray, from_low: FloatArray, from_high: FloatArray) -> ComplexArray:
         """Solves at least 1e-12 |x| inside the band; closer to an edge x - edge has no digits, Im u is its root."""
-        tiny = 1e-60 * self.inverse.largest  # stands for 0, where psi(u) = x may be u = 0
+        tiny = 1e-22 * self.inverse.largest  # stands for 0, where psi(u) = x may be u = 0
         least = np.maximum(1e-12 * np.abs(x), tiny)
         x = np.where(x == 0, tiny, x)
         distance = np.minimum(from_low, from_high)
