@@ -203,7 +203,7 @@ def _halving() -> tuple[FloatArray, FloatArray]:
 
 @functools.cache
 def _derivative() -> FloatArray:
-    """Returns the matrix that takes values at the nodes of a panel, as a row, to those of its slope times its length."""
+    """Returns the matrix that takes values at the nodes of a panel, as a row, to slopes times its length."""
     x, _ = gauss_legendre()
     slopes = [np.polynomial.legendre.Legendre.basis(k, domain=[0, 1]).deriv()(x) for k in range(NODES)]
     return _legendre() @ np.stack(slopes)
