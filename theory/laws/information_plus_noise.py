@@ -182,8 +182,7 @@ class InformationPlusNoise(Law):
     def _bands(self) -> tuple[Band, ...]:
         with np.errstate(all="ignore"):
             images = self._map.value(self._edges.ravel()).reshape(-1, 2)
-        hard = self._map.ratio == 1 and abs(images[0, 0]) < 1e-14 * self._map.scale
-        images[0, 0] = 0.0 if hard else images[0, 0]
+        images[0, 0] = 0.0 if self._map.hard else images[0, 0]
         return tuple(Band(float(low), float(high)) for low, high in images)
 
     @functools.cached_property

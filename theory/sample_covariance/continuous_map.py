@@ -74,6 +74,11 @@ class ContinuousMap:
         first, second = self.table.integrals(u, lambda _, d: np.stack([1 / d, 1 / d**2]))
         return (first - self.zero / u, second + self.zero / u**2) if self.zero else (first, second)
 
+    def divided_difference(self, u: Any, v: float) -> Any:
+        """int dH/((t - u)(t - v)), a divided difference of the transform; v lies below t or is 0."""
+        value = self.table.integrals(u, lambda t, d: (1 / (d * (t - v)))[None])[0]
+        return value + self.zero / (u * v) if self.zero else value
+
     def excess(self, u: FloatArray) -> FloatArray:
         """-psi'(u) for real u off the support, with its digits next to u = 0 too."""
         far, near = self.table.integrals(u, lambda t, d: np.stack([(t / d) ** 2, (t + d) / d**2]))
