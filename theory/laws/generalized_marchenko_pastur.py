@@ -171,12 +171,7 @@ class GeneralizedMarchenkoPastur(Law):
         return (matrix + matrix.T) / 2
 
     def _stieltjes(self, z: ComplexArray) -> ComplexArray:
-        # z m(z) = u m_H(u): free of the cancellation in (m_ + (1 - ratio)/z)/ratio, and of that in psi(u)/u next to
-        # an atom at 0, where psi vanishes at a u that doesn't
-        u = np.where(self._on_support(z), np.nan, self._spectrum.off_support(np.where(self._on_support(z), np.nan, z)))
-        inverse = self._spectrum.inverse
-        m = np.asarray(inverse.transform(u))
-        return np.where(z == 0, m / inverse.factor(u), m * u / z)
+        return self._spectrum.transform(np.where(self._on_support(z), np.nan, z))
 
     @property
     def _closed_form(self) -> bool:

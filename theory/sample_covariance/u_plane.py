@@ -112,7 +112,10 @@ def above_curve(inverse: Any, start: Curve, z: ComplexArray) -> ComplexArray:
     wrong = ~((residual <= 1e-9) | _exhausted(inverse, u, z)) & np.isfinite(z)
     if np.any(wrong):
         raise ArithmeticError(f"psi(u) = z must have a root for Im z > 0; relative residual {residual[wrong][0]:.3g}")
-    return u
+    # Newton stops at rounding of |u|; Im psi is as exact as Im u, so that next to the axis Im u can be too
+    value, slope = inverse.value_and_slope(u)
+    step = ((z - value) / slope).imag
+    return u + 1j * np.where(np.abs(step) < 0.1 * u.imag, step, 0.0)
 
 
 def on_axis(inverse: Any, edges: FloatArray, images: FloatArray, x: FloatArray) -> FloatArray:
