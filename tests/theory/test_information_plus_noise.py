@@ -49,6 +49,19 @@ def test_density_solves_the_equation_of_dozier_and_silverstein(ratio, signal, va
             assert law.pdf(x) == pytest.approx(exact.imag / math.pi, rel=5e-12)
 
 
+@pytest.mark.parametrize(("ratio", "signal", "variance"), CASES)
+def test_density_keeps_its_digits_up_to_a_millionth_of_the_band(ratio, signal, variance):
+    law = InformationPlusNoise(ratio, signal, variance)
+    for low, high in law.bands:
+        for fraction in (1e-6, 1 - 1e-6):
+            x = low + fraction * (high - low)
+            with mp.workdps(30):
+                exact = _exact_transform(law, x, law.stieltjes(complex(x, 1e-8 * (high - low))))
+            assert exact.imag > 0
+            # the rounding of z(w), 1e-15 of x, would show as 1e-9 and more
+            assert law.pdf(x) == pytest.approx(exact.imag / math.pi, rel=2e-11)
+
+
 @pytest.mark.parametrize(
     ("ratio", "signal", "variance", "edges"),
     [
