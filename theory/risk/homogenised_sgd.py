@@ -13,6 +13,7 @@ plus rank one, solved by its eigenvectors for any time at once. Fluctuations of 
 Source: Paquette, Lee, Pedregosa and Paquette 2021; stability and rates in `theory.risk.sgd_stability`.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from theory.population import Alignment, Population, Rows, nodes, signal_weights
 from theory.risk.deterministic_equivalent import shaped
 
 FloatArray = NDArray[np.float64]
+MOST_STEPS = 1e4  # for which a mode that neither decays nor diverges is resolved by the nodes
 
 
 class SGDCurve(NamedTuple):
@@ -103,18 +105,27 @@ def batch_sgd(
         raise ValueError(f"fraction must be at most 1; got {z!r}; pass batch size / samples")
     rate = checks.positive("learning_rate", learning_rate, "pass the step size for rows of norm 1") * z
     last = float(np.max(k, initial=0.0))
+    largest = _largest_factor(rate, law_of_rows(checks.positive("ratio", ratio, "pass columns / rows of A"), population))
+    # beyond exp(1600) all is infinite; and powers carry the rounding of x, which halving panels would chase for ever
+    power = min(last, MOST_STEPS, 800 / math.log(largest) if largest > 1 else math.inf)
 
     def slowest(x: FloatArray) -> FloatArray:  # scaled: where it diverges it may overflow
-        left = np.abs(1 - rate * x)
-        return (left / np.max(left, initial=1.0)) ** (2 * last)
+        return (np.abs(1 - rate * x) / largest) ** (2 * power)
 
     modes = _multi_pass(ratio, population, signal_norm, noise_norm, alignment, rate * last, slowest)
     decay = (1 - rate * modes.values) ** 2
     kicks = rate**2 / z * (1 if replacement else 1 - z) * modes.kicks
     flat = k.ravel()
     loss = _powers(_response(decay, kicks, modes.energy), flat, modes.floor)
-    descent = modes.floor + decay ** flat[:, None] @ modes.energy
-    return SGDCurve(shaped(loss, k.shape), shaped(descent, k.shape))
+    with np.errstate(over="ignore", invalid="ignore"):
+        descent = _overflowed(modes.floor + decay ** flat[:, None] @ modes.energy)
+    return SGDCurve(shaped(_overflowed(loss), k.shape), shaped(descent, k.shape))
+
+
+def _largest_factor(rate: float, population: Population) -> float:
+    """The largest |1 - rate x| on the support of a law, at least 1: one number for all panels, or none would agree."""
+    ends = [x for band in getattr(population, "bands", ()) for x in band]
+    return max([1.0, *(abs(1 - rate * x) for x in ends if math.isfinite(x))])
 
 
 def _overflowed(loss: FloatArray) -> FloatArray:

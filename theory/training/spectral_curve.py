@@ -144,17 +144,31 @@ def _follow(noise: ColumnNoise, points: list[tuple[float, Point]], lowest: Edge)
                 return edges
             next_look /= 10
         next_look = NEAR if height > NEAR else next_look
-        points.append(_advance(noise, z, point))
+        points.append(_advance(noise, z, point, _bend(points)))
     raise ArithmeticError(f"the band must end; still inside at z = {points[-1][0]:g} after {len(points)} steps")
 
 
-def _advance(noise: ColumnNoise, z: float, point: Point) -> tuple[float, Point]:
-    # a third of the height is two thirds of the way in z to an edge straight below
-    length = min(STEP / float(point.pull[0]), float(point.nu[0].imag) / 3)
-    for _ in range(40):
+def _bend(points: list[tuple[float, Point]]) -> float:
+    """A third of |z'/z''|, half the distance in nu to a point where z' = 0: two of them, close to each other, are a gap."""
+    if len(points) < 2:
+        return 0.0
+    (_, before), (_, here) = points[-2:]
+    slopes = 1 / before.nu_z[0], 1 / here.nu_z[0]
+    change = abs(slopes[1] - slopes[0])
+    return 0.3 * float(abs(slopes[1] * (here.nu[0] - before.nu[0])) / change) if change > 0 else math.inf
+
+
+def _advance(noise: ColumnNoise, z: float, point: Point, bend: float) -> tuple[float, Point]:
+    # a third of the height is two thirds of the way in z to an edge straight below; none is below where z' hardly bends
+    height = float(point.nu[0].imag)
+    length = min(STEP / float(point.pull[0]), max(height / 3, bend))
+    for _ in range(60):
         dz = -length / float(np.abs(point.nu_z[0]))
-        at, size = noise.solve(np.array([z + dz]), point.nu + dz * point.nu_z, point.g + dz * point.g_z)
-        if size[0] < 1e-6 and at.nu[0].imag > 0 and abs(at.nu[0] - point.nu[0]) < 2 * length:
+        guess = point.nu + dz * point.nu_z
+        at, size = noise.solve(np.array([z + dz]), guess, point.g + dz * point.g_z)
+        good = size[0] < 1e-6 and at.nu[0].imag > 0 and abs(at.nu[0] - point.nu[0]) < 2 * length
+        # a long step must see the height coming, or it may have crossed a gap
+        if good and (length <= height / 3 or abs(at.nu[0].imag - guess[0].imag) < height / 4 < at.nu[0].imag):
             return z + dz, at
         length /= 2
     raise ArithmeticError(LOST.format(point.nu[0].real))
