@@ -6,6 +6,7 @@ upper half-plane Im (nu - u) > 0 on the whole axis; where t moves to t + i tau w
 pole is crossed. What remains are the points where u' = 0, towards which the panels are halved.
 """
 
+import cmath
 import functools
 import math
 from collections.abc import Callable
@@ -16,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, erfc
 
-from theory.quadrature import panel_points
-from theory.training.column_noise import ColumnNoise, Point, Sums
+from theory.quadrature import gauss_legendre
+from theory.training.column_noise import ColumnNoise, Sums
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 Profile = Callable[[Any], tuple[Any, Any]]  # t to (s, b)
-MODULUS, TURN = 16.0, 48 / math.pi  # cells of D: steps of log2 |D| and of arg D for which a path is made anew
+MODULUS, TURN = 8.0, 24 / math.pi  # cells of D: steps of log2 |D| and of arg D for which a path is made anew
 HALVINGS = 14  # of the panels towards a point where u' = 0
 
 
@@ -39,18 +40,21 @@ class ContourNoise(ColumnNoise):
     def sums(self, nu: NDArray[Any], d: NDArray[Any]) -> Sums:
         """One path for each cell of D."""
         with np.errstate(all="ignore"):
-            size = np.nan_to_num(np.round(np.log2(np.abs(d)) * MODULUS), nan=0.0, posinf=1e4, neginf=-1e4)
-            turn = np.nan_to_num(np.round(np.abs(np.angle(d)) * TURN))
-        cells = np.stack([np.clip(size, -1e3, 1e3), turn], axis=1)
+            size, turn = np.round(np.log2(np.abs(d)) * MODULUS), np.round(np.abs(np.angle(d)) * TURN)
+        size, turn = np.clip(np.nan_to_num(size), -1e3, 1e3), np.nan_to_num(turn)
+        label = size + 1j * turn
         parts, order = [], []
-        for cell in np.unique(cells, axis=0):
-            here = np.flatnonzero(np.all(cells == cell, axis=1))
-            value = 2 ** (cell[0] / MODULUS) * np.exp(-1j * cell[1] / TURN)
-            parts.append(_real(Sums.of(nu[here], d[here], *self._nodes(complex(value))), nu))
+        for cell in dict.fromkeys(label.tolist()):
+            here = np.flatnonzero(label == cell)
+            value = 2 ** (cell.real / MODULUS) * cmath.exp(-1j * cell.imag / TURN)
+            parts.append(_real(Sums.of(nu[here], d[here], *self._nodes(value)), nu))
             order.append(here)
+        if len(parts) == 1:
+            return parts[0]
         back = np.argsort(np.concatenate(order))
         return Sums(*(np.concatenate(columns)[back] for columns in zip(*parts, strict=True)))
 
+    @functools.lru_cache(maxsize=64)  # noqa: B019 - at most 64 paths stay alive, some 4 MB
     def _nodes(self, d: complex) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
         """s, b and weights at nodes of a path for D near `d`, the rest beyond its end last."""
         t, w = _path(d, self.end, self.tilt, self.step)
@@ -85,8 +89,9 @@ def _path(d: complex, end: float, tilt: float, step: float) -> tuple[ComplexArra
     x = np.unique(points[(points >= 0) & (points <= end)])
     vertices = x + 1j * _height(x, d, tilt)
     vertices[0], vertices[-1] = 0.0, end
-    t, w = panel_points(vertices[:-1], vertices[1:])
-    return t.ravel(), w.ravel()
+    x, w = gauss_legendre()
+    length = np.asarray(np.diff(vertices)[:, None], dtype=np.complex128)
+    return (vertices[:-1, None] + length * x).ravel(), (length * w).ravel()
 
 
 def _height(x: FloatArray, d: complex, tilt: float) -> FloatArray:
@@ -104,7 +109,7 @@ def _slopes(x: FloatArray, d: complex) -> tuple[ComplexArray, ComplexArray]:
 
 
 def _turn(low: float, high: float, d: complex) -> float:
-    for _ in range(50):
+    for _ in range(20):
         middle = (low + high) / 2
         ends = _slopes(np.array([low, middle]), d)[0].real
         low, high = (low, middle) if ends[0] * ends[1] <= 0 else (middle, high)

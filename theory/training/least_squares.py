@@ -84,7 +84,8 @@ def loss_curve(
 def _remaining(k: FloatArray, x: FloatArray, method: Method, m: float) -> FloatArray:
     """p_k at eta x = `x`."""
     if m == 0:
-        return np.asarray((1 - x) ** k)
+        with np.errstate(over="ignore"):  # a diverging mode
+            return np.asarray((1 - x) ** k)
     first = 1 - (1 - m) * x if method == "ema" else 1 - (1 + m) * x if method == "nesterov" else 1 - x
     if method == "nesterov":
         total, product = (1 + m) * (1 - x), m * (1 - x)

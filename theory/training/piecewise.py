@@ -49,7 +49,7 @@ class Piecewise:
             if not np.any(rough):
                 break
             if 2 * np.sum(rough) > MOST:
-                raise ArithmeticError(f"the function must be smooth on panels; {np.sum(rough)} are not: rounding errors")
+                raise ArithmeticError(f"the function must be smooth on panels; {np.sum(rough)} are not, by rounding")
             middle = (low[rough] + high[rough]) / 2
             low, high = np.concatenate([low[rough], middle]), np.concatenate([middle, high[rough]])
         else:
