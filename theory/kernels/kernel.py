@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
-from theory.kernels.activations import Activation, finite_slope, normalized
+from theory.activations import Activation
+from theory.kernels.activations import finite_slope, normalized
 from theory.kernels.layer_sum import LayerSum
 from theory.kernels.sampled import sampled_kernel
 from theory.law import Law, Pairs, _order, _whole, elementwise

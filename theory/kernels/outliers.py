@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from theory import checks
-from theory.kernels.activations import Activation, NormalizedActivation, normalized
+from theory.activations import Activation
+from theory.kernels.activations import NormalizedActivation, normalized
 from theory.outliers.rank_one import detachment
 from theory.outliers.spikes import Outlier, _outlier
 

@@ -4,7 +4,7 @@ Loss (w - w*)^T H (w - w*)/2. After k steps from rest a mode of curvature x keep
 p_k(x) = (1 - eta x)^k for gradient descent, and p_{k+1} = a p_k - b p_{k-1}, p_1 = 1 - (step of the method) x, with
 
     heavy_ball  a = 1 + m - eta x,             b = m                   (conventions of theory.training.stability)
-    ema         the same with eta (1 - m)
+    ema, adam   the same with eta (1 - m); for adam x are curvatures of the preconditioned Hessian, held fixed
     nesterov    a = (1 + m)(1 - eta x),        b = m (1 - eta x)
 """
 
@@ -84,8 +84,9 @@ def loss_curve(
 def _remaining(k: FloatArray, x: FloatArray, method: Method, m: float) -> FloatArray:
     """p_k at eta x = `x`."""
     if m == 0:
-        return np.asarray((1 - x) ** k)
-    first = 1 - (1 - m) * x if method == "ema" else 1 - (1 + m) * x if method == "nesterov" else 1 - x
+        with np.errstate(over="ignore"):  # a diverging mode
+            return np.asarray((1 - x) ** k)
+    first = 1 - (1 - m) * x if method in ("ema", "adam") else 1 - (1 + m) * x if method == "nesterov" else 1 - x
     if method == "nesterov":
         total, product = (1 + m) * (1 - x), m * (1 - x)
     else:

@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import root_scalar
 
 from theory import checks
-from theory.gaussian import activation_constants, softplus
+from theory.activations import Activation
+from theory.gaussian import role_constants
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.outliers.rank_one import detachment
 
 FloatArray = NDArray[np.float64]
-Function = Callable[[Any], Any]
 
 
 class MeanFieldSteps(NamedTuple):
@@ -38,7 +38,7 @@ class MeanFieldSteps(NamedTuple):
 
 def mean_field_steps(
     learning_rate: ArrayLike, samples: int, inputs: int, width: int, *, steps: int = 1, fresh_batches: bool = True,
-    activation: Function = np.tanh, teacher: Function = softplus, noise_std: float = 0.3,
+    activation: Activation = "tanh", teacher: Activation = "softplus", noise_std: float = 0.3,
 ) -> MeanFieldSteps:
     """Largest singular value of W after `steps` steps of gradient descent, and overlaps of its vectors.
 
@@ -68,7 +68,7 @@ def mean_field_steps(
     n, d, h = (checks.count(name, value, "pass a size of the network or data set")
                for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
     noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
-    s, g = activation_constants(activation), activation_constants(teacher)
+    s, g = role_constants("activation", activation), role_constants("teacher", teacher)
     if abs(s.slope) <= 1e-8 * math.sqrt(s.second_moment) or not math.isfinite(s.slope_second_moment):
         raise ValueError(f"activation must have E s' != 0 and no jump; got E s' = {s.slope:.3g}, "
                          f"E s'^2 = {s.slope_second_moment:.3g}; use one such as numpy.tanh")

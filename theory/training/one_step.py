@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
-from theory.gaussian import softplus
+from theory.activations import Activation
 from theory.outliers.rank_one import Detachment, detachment
-from theory.training.network import Function, Network, SignStep, network, sign_step
+from theory.training.network import Network, SignStep, network, sign_step
 
 FloatArray = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class OneStep(_Fields):
 
 def gradient_step(
     learning_rate: ArrayLike, samples: int, inputs: int, width: int, *,
-    activation: Function = np.tanh, teacher: Function = softplus, noise_std: float = 0.3,
+    activation: Activation = "tanh", teacher: Activation = "softplus", noise_std: float = 0.3,
 ) -> OneStep:
     """Largest singular value of W1 and overlaps of its vectors after one step of gradient descent.
 
@@ -87,7 +87,7 @@ def gradient_step(
 
 def adam_step(
     learning_rate: ArrayLike, samples: int, inputs: int, width: int, *,
-    activation: Function = np.tanh, teacher: Function = softplus, noise_std: float = 0.3,
+    activation: Activation = "tanh", teacher: Activation = "softplus", noise_std: float = 0.3,
 ) -> OneStep:
     """Largest singular value of W1 and overlaps of its vectors after the first step of Adam, which is -eta sign(G).
 
