@@ -125,7 +125,7 @@ class _Run:
     """Populations of samples and inputs (size,), and of rows seen from each of them (size, size)."""
 
     def __init__(
-        self, net: Network, task: tuple[Function, Function, float], steps: int, size: int, rng: np.random.Generator
+        self, net: Network, task: tuple[Callable, Callable, float], steps: int, size: int, rng: np.random.Generator
     ) -> None:
         self.net = net
         self.activation, teacher, self.noise_std = task
