@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from scipy.optimize import brentq
 
 import theory
@@ -14,6 +15,7 @@ from spectrax.tasks import SingleIndex
 PAPER = "2406.04657"
 VALID = 0.9  # share of the leading left vector inside span{sgn a, a} above which the formula is said to hold
 WITHIN = 0.01  # relative, allowed of the formula where it holds
+PATH = 0.03  # relative, allowed of the mean-field path: its own bias is 1 to 4 % (docs/few_steps_theory.md)
 BULK = 0.0051  # sup distance allowed between the network's bulk and its observers', Adam (few_steps.md, 3.1)
 SECOND = 0.014  # relative, allowed between their second singular values
 BEYOND = 1.01  # times the largest bulk singular value of any set of observers: past it, an outlier
@@ -52,6 +54,20 @@ def plan(c: Config) -> sweep.Study:
         leading=1,
         captures=[captures.spectrum(), _observers.projections(), captures.update()],
     )
+
+
+def predict(c: Config) -> xr.Dataset:
+    """Largest singular value, bulk variance and loss at every step of Adam, from the constants alone."""
+    found = {}
+    for rate in c.adam_rates if "adam" in c.optimizers else ():
+        path = theory.adam_path(rate, c.steps, c.samples, c.inputs, c.width, noise_std=c.noise_std)
+        found[rate] = {"largest_singular_value": path.location, "bulk_variance": path.variance, "loss": path.loss}
+    along = ("optimizer", "learning_rate", "step")
+    names = next(iter(found.values()), {})
+    return xr.Dataset(
+        {name: (along, [[found[rate][name] for rate in found]]) for name in names},
+        {"optimizer": ["adam"], "learning_rate": [float(rate) for rate in found], "step": list(range(c.steps + 1))}
+        if found else {})
 
 
 def runs(r):
@@ -122,8 +138,28 @@ def claims(r):
             what = f"{name} {rate:g}, step {step}: "
             yield from formula(what, measured[step], {k: v[step] for k, v in says.items()}, share[step])
         if name == "adam":
+            yield from from_constants(at, f"{name} {rate:g}", measured)
             yield from independent_rows(at, f"{name} {rate:g}")
         yield from one_outlier(at, f"{name} {rate:g}")
+
+
+def from_constants(at, what, measured):
+    """The mean-field path: stored before anything was trained."""
+    variance = bulk_variance(at)
+    for step in at.steps[1:]:
+        says = at.predicted.sel(step=step)
+        source, words = "theory.adam_path", f"{what}, step {step}: "
+        yield claim.equals(words + "largest singular value from the constants alone", source, measured[step],
+                           float(says["largest_singular_value"]), sigmas=2, relative=PATH)
+        yield claim.equals(words + "bulk variance from the constants alone", source, variance[step],
+                           float(says["bulk_variance"]), sigmas=2, relative=PATH)
+
+
+def bulk_variance(at):
+    """Mean square of W off span{sgn a, a}, (step, replicate)."""
+    w, c = at.at(matrix="W"), at.config
+    inside = (w["projection"] ** 2).sum("col").sum("direction", skipna=False)
+    return ((w["squared_norm"] - inside) / ((c["width"] - 2) * c["inputs"])).transpose("step", "replicate").values
 
 
 def formula(what, measured, says, share):
@@ -185,6 +221,9 @@ def largest(r, axes):
         measured, says = singular_values(at)[:, :, -1], predictions(at)
         like = at.at(matrix="W")["squared_norm"].transpose("step", "replicate")
         errors = {LABELS[k]: like.copy(data=100 * (v / measured - 1))[1:] for k, v in says.items()}
+        if name == "adam":
+            says = at.predicted["largest_singular_value"].values[:, None]
+            errors["constants alone"] = like.copy(data=100 * (says / measured - 1))[1:]
         figures.against(ax, together(errors, "rule").rename("error"), x="step", by="rule", null=(-1.0, 1.0), log="")
         ax.set_yscale("symlog", linthresh=1.0)
         ax.set(title=rf"{name}, $\eta$ = {rate:g}", ylabel="error of $s_1$ (%)")
