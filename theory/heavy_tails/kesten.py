@@ -53,8 +53,10 @@ def kesten_exponent(rate: float, dimension: int = 1, batch: int = 1) -> float:
 
 
 def kesten_critical_rate(dimension: int = 1, batch: int = 1) -> float:
-    """The rate at which E log |A e| = 0: from there on stochastic gradient descent diverges almost surely.
+    """Rate from which SGD diverges almost surely, not `theory.critical_rate` (full batches), `OneStep`'s (an outlier).
 
+    There E log |A e| = 0. The mean square diverges from 2 batch/(batch + dimension + 1) on already, which for batch 1
+    and many dimensions is the critical rate of `sgd_stability` (there for rows of norm 1).
     2.42124952103683604 for dimension 1 and batch 1. Relative accuracy 1e-12. Raises ValueError for a dimension or
     batch that is no whole number of at least 1.
 

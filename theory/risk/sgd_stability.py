@@ -12,9 +12,13 @@ from theory.risk.homogenised_sgd import law_of_rows
 
 
 class SGDStability(NamedTuple):
-    """Learning rates that separate the regimes of single-sample SGD."""
+    """Rates of single-sample SGD; its critical_rate ends convergence of the mean loss (not `theory.critical_rate`).
 
-    critical_rate: float  # above it the loss diverges
+    That is the edge of stability of full batches. `kesten_critical_rate` ends almost sure convergence, which the mean
+    loss, ruled by rare large steps, loses earlier; `OneStep.critical_rate` is that at which an outlier detaches.
+    """
+
+    critical_rate: float  # above it the mean loss diverges
     onset: float  # below it gradient flow's slowest mode sets the rate, above it the noise of sampling does
 
 

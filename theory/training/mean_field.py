@@ -25,7 +25,11 @@ FloatArray = NDArray[np.float64]
 
 
 class MeanFieldSteps(NamedTuple):
-    """Prediction for W_t; floats, or arrays in the shape of the learning rates (critical_rate is one float)."""
+    """Prediction for W_t; its critical_rate detaches the outlier: not `theory.critical_rate` or `kesten_critical_rate`.
+
+    Floats, or arrays in the shape of the learning rates (critical_rate is one float). The other two rates end the
+    convergence of training: the edge of stability of full batches, and that of SGD almost surely.
+    """
 
     location: Any  # largest singular value; the edge where nothing is detached
     edge: Any  # 1 + sqrt(N/d)

@@ -34,11 +34,15 @@ class _Fields(NamedTuple):
     detached: Any  # bool
     teacher_overlap: Any  # |<v1, beta>|, not squared; 0 below the threshold
     readout_overlap: Any  # |<u1, r>|, r = a/|a| (gradient descent) or sign(a)/sqrt(h) (Adam)
-    critical_rate: float  # learning rate at which the outlier detaches; infinite where none does
+    critical_rate: float  # at which the outlier detaches, not the edge of stability; infinite where none does
 
 
 class OneStep(_Fields):
-    """Prediction for W1; floats, or arrays in the shape of the learning rates (critical_rate is one float)."""
+    """Prediction for W1; its critical_rate detaches the outlier: not `theory.critical_rate` or `kesten_critical_rate`.
+
+    Floats, or arrays in the shape of the learning rates (critical_rate is one float). The other two rates end the
+    convergence of training: the edge of stability of full batches, and that of SGD almost surely.
+    """
 
     _bulk: Callable[[], Any]
 

@@ -44,11 +44,12 @@ def critical_sharpness(learning_rate: ArrayLike, *, method: Method = "gradient_d
 
 
 def critical_rate(curvature: Population, *, method: Method = "gradient_descent", momentum: float = 0.0) -> float:
-    """Edge of stability: the largest learning rate at which full-batch training contracts on a quadratic loss.
+    """Edge of stability of full-batch training, not an outlier's (`OneStep`) or SGD's (`kesten_critical_rate`) rate.
 
-    For Hessian eigenvalues given one by one, as pairs, or as a Law (its upper edge): the factor of `critical_sharpness`
-    over the largest. Gradient descent on least squares with isotropic data, the Hessian X^T X/n:
-    2/(variance (1 + sqrt(d/n))^2). For method="adam" the eigenvalues are those of the preconditioned Hessian.
+    The largest learning rate at which training contracts on a quadratic loss: the factor of `critical_sharpness` over
+    the largest Hessian eigenvalue, for eigenvalues given one by one, as pairs, or as a Law (its upper edge); of the
+    preconditioned Hessian for method="adam". Gradient descent on least squares with isotropic data, the Hessian
+    X^T X/n: 2/(variance (1 + sqrt(d/n))^2).
     Other critical rates: `OneStep.critical_rate` and `MeanFieldSteps.critical_rate`, at which an outlier detaches;
     `sgd_stability(...).critical_rate`, from which on the mean loss of single-sample SGD diverges, and
     `kesten_critical_rate`, from which on its iterates do almost surely.
