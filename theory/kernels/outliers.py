@@ -44,8 +44,8 @@ def trained_weights_outlier(strength: ArrayLike, ratio: ArrayLike) -> Outlier:
         right overlap <v1, q/|q|>^2 = 1 - r/(theta - r)^2,   left <u1, v/|v|>^2 = theta (right overlap)/location
 
     At initialisation theta = r. Both overlaps are squares, as of every `Outlier`: multiply the right one by
-    `ReadoutDirection.teacher_overlap_squared` for <v1, beta>^2. Exact in the limit for q independent of the other rows; both from a measured q and from the functions
-    below. Where the readout is trained too, only a rough guide: v moves.
+    `ReadoutDirection.teacher_overlap_squared` for <v1, beta>^2. Exact in the limit for q independent of the other rows;
+    both from a measured q and from the functions below. Where the readout is trained too, only a rough guide: v moves.
     Raises ValueError for a strength or ratio that is not positive. Source: Benaych-Georges and Nadakuditi 2012 with
     signal^2 = theta - r; derived for trained weights for this package.
 
