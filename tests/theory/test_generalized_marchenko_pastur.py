@@ -256,3 +256,20 @@ def test_stieltjes_at_real_points_agrees_with_the_density_by_quadrature():
     direct = super(GeneralizedMarchenkoPastur, law)._stieltjes(points.astype(complex)).real
     assert law.stieltjes(points) == pytest.approx(direct, rel=1e-10)
     assert np.isnan(law.stieltjes(1.0))
+
+
+@pytest.mark.parametrize("z", [1e-9j, 1e-12 + 1e-12j, -1e-9 + 1e-15j, 1e-30j, 1e-200 - 1e-200j])
+def test_stieltjes_beside_the_atom_at_zero_is_that_of_marchenko_pastur(z):
+    law = GeneralizedMarchenkoPastur(2.0, [(1.0, 1.0)])
+    # to first order: the atom of 1/2 and int dF/x over the band, 1/2 as z m + 1/2 = z/2 + O(z^2)
+    assert law.stieltjes(z) == pytest.approx(-0.5 / z + 0.5, rel=1e-14)
+
+
+@pytest.mark.parametrize("z", [1.0, -1e-9, 1e3, 1 + 1j, 1e-3 - 1e-6j])
+def test_stieltjes_far_from_a_band_that_the_ratio_moved_keeps_its_digits(z):
+    population = ((-1e6, 0.3), (1.0, 0.4), (1e3, 0.3))
+    law = GeneralizedMarchenkoPastur(1e4, population)
+    c = mp.mpf(1e4)
+    u = mpmath.findroot(lambda u: u * (1 + c * sum(w * t / (u - t) for t, w in population)) - z, mp.mpc(-3e9))
+    exact = complex(u * sum(w / (t - u) for t, w in population) / z)
+    assert law.stieltjes(complex(z)) == pytest.approx(exact, rel=1e-14)

@@ -49,6 +49,19 @@ def test_density_solves_the_equation_of_dozier_and_silverstein(ratio, signal, va
             assert law.pdf(x) == pytest.approx(exact.imag / math.pi, rel=5e-12)
 
 
+@pytest.mark.parametrize(("ratio", "signal", "variance"), CASES)
+def test_density_keeps_its_digits_up_to_a_millionth_of_the_band(ratio, signal, variance):
+    law = InformationPlusNoise(ratio, signal, variance)
+    for low, high in law.bands:
+        for fraction in (1e-6, 1 - 1e-6):
+            x = low + fraction * (high - low)
+            with mp.workdps(30):
+                exact = _exact_transform(law, x, law.stieltjes(complex(x, 1e-8 * (high - low))))
+            assert exact.imag > 0
+            # the rounding of z(w), 1e-15 of x, would show as 1e-9 and more
+            assert law.pdf(x) == pytest.approx(exact.imag / math.pi, rel=2e-11)
+
+
 @pytest.mark.parametrize(
     ("ratio", "signal", "variance", "edges"),
     [
@@ -142,6 +155,31 @@ def test_at_ratio_one_the_signal_decides_whether_the_edge_is_hard():
     assert hard.pdf(0.0) == math.inf
     x = np.array([1e-12, 1e-10, 1e-8])
     assert hard.pdf(x) * np.sqrt(x) == pytest.approx(hard.pdf(1e-6) * 1e-3, rel=1e-5)
+
+
+def test_the_critical_hard_edge_solves_its_cubic():
+    # z = w^3/(1 - w)^2: the density is infinite like x^(-1/3) sqrt(3)/(2 pi)
+    law = InformationPlusNoise(1.0, [(1.0, 1.0)], 1.0)
+    assert law.bands == ((0.0, pytest.approx(27 / 4, rel=1e-14)),)
+    assert law.pdf(0.0) == math.inf
+    for x in (1e-40, 1e-16, 1e-3, 1.0, 6.7):
+        w = max(np.roots([1, -x, 2 * x, -x]) if x > 1e-9 else [x ** (1 / 3) * np.exp(2j * np.pi / 3)], key=np.imag)
+        # companion matrix: 1e-15 of the largest root; below 1e-9 the next term is x^(1/3)
+        assert law.pdf(x) == pytest.approx((-1 / w).imag / math.pi, rel=1e-12 + (x ** (1 / 3) if x < 1e-9 else 0))
+    assert law.expectation(np.ones_like) == pytest.approx(1, abs=1e-12)  # 1e-14 per panel
+    p = np.array([1e-9, 1e-4, 0.1, 0.5, 0.9])
+    assert law.cdf(law.quantile(p)) == pytest.approx(p, rel=1e-11)
+    assert law.cdf(1e-20) == pytest.approx(1.5 * math.sqrt(3) / (2 * math.pi) * 1e-20 ** (2 / 3), rel=2e-7)  # x^(1/3)
+
+
+@pytest.mark.parametrize("distance", [-1e-3, -1e-6, -1e-9, 1e-9, 1e-6, 1e-3])
+def test_next_to_the_critical_edge_mass_and_mean_stay_right(distance):
+    law = InformationPlusNoise(1.0, [(1.0, 1.0)], 1.0 + distance)
+    assert law.expectation(np.ones_like) == pytest.approx(1, abs=1e-12)  # quadrature through the crossover
+    assert law.moment(1) == pytest.approx(2.0 + distance, rel=1e-13)
+    # w q^2 with q = 1 - s/(1 - w) is stationary at 4/27 (1 - s)^3 to leading order
+    expected = 4 / 27 * max(0.0, -distance) ** 3
+    assert law.bands[0][0] == pytest.approx(expected, rel=2 * abs(distance) + 1e-15 / abs(distance))
 
 
 @pytest.mark.parametrize("case", [0, 1, 5])

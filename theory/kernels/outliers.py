@@ -15,7 +15,8 @@ from scipy.optimize import brentq
 from theory import checks
 from theory.activations import Activation
 from theory.kernels.activations import NormalizedActivation, normalized
-from theory.outliers.spikes import Outlier
+from theory.outliers.rank_one import detachment
+from theory.outliers.spikes import Outlier, _outlier
 
 FloatArray = NDArray[np.float64]
 
@@ -57,10 +58,10 @@ def trained_weights_outlier(strength: ArrayLike, ratio: ArrayLike) -> Outlier:
     r = checks.array("ratio", ratio, "pass d/h, columns over rows of W", above=0)
     theta, r = np.broadcast_arrays(theta, r)
     root = np.sqrt(r)
-    detached = theta > r + root
-    gap = np.where(detached, theta - r, root)
-    excess = (gap - root) * (gap + root)
-    return _outlier((gap + r) * (1 + 1 / gap), excess / (gap * (gap + 1)), excess / gap**2, r + root, detached)
+    found = detachment(theta - r, 1.0, r, detached=theta > r + root)
+    # q, with its noise, points closer to v1 than the signal alone: by (P + r)/P
+    right = found.excess / found.power
+    return _outlier(found.eigenvalue, found.left_overlap, right, r + root, found.detached)
 
 
 def gradient_step_direction(
@@ -197,12 +198,3 @@ def _direction(strength: FloatArray, overlap: FloatArray) -> ReadoutDirection:
     if strength.ndim:
         return ReadoutDirection(strength, overlap)
     return ReadoutDirection(float(strength), float(overlap))
-
-
-def _outlier(
-    location: FloatArray, left: FloatArray, right: FloatArray, threshold: FloatArray, detached: NDArray[np.bool_]
-) -> Outlier:
-    left, right = np.where(detached, left, 0.0), np.where(detached, right, 0.0)
-    if detached.ndim:
-        return Outlier(location, left, right, threshold, detached)
-    return Outlier(float(location), float(left), float(right), float(threshold), bool(detached))

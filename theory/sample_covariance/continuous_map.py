@@ -1,37 +1,35 @@
-"""psi of `inverse_map` for a population that is a law with bands, through its Stieltjes transform."""
+"""psi of `inverse_map` for a population that is a law with bands, through a table of its density."""
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theory.law import Law, Pairs
-from theory.quadrature import panel_points
-from theory.roots import bracketed_roots
-from theory.tables import tables
+from theory.sample_covariance.node_table import NodeTable
 
 FloatArray = NDArray[np.float64]
-STENCIL = ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280))  # first derivative to order 8
-FAR = 3.0  # times the largest |t|; beyond it Gauss sums replace the transform
+ComplexArray = NDArray[np.complex128]
 
 
 class ContinuousMap:
-    """psi of a law, psi(u) = u (1 - ratio - ratio u m_H(u)), m_H = int dH/(t - u).
+    """psi of a law, as sums over the nodes of `NodeTable`: those of `AtomicMap`, right to about 1e-14 of their terms.
 
-    Derivatives are difference quotients, right to 1e-6 off the real axis and 1e-8 on it: they set steps of Newton's
-    method and roots of psi', at which psi is stationary, so that no result inherits their error.
+    The transform of the law itself is not used: that of a free convolution, say, carries the error of its iteration,
+    and takes too long.
     """
 
     rounding = 1e-14  # of psi, relative
 
     def __init__(self, law: Law, ratio: float) -> None:
         self.law, self.ratio = law, ratio
-        self.zero = sum(mass for x, mass in law.atoms if x == 0)
+        self.table = NodeTable(law)
+        self.zero = self.table.zero
         self.excess_at_zero = ratio * (1 - self.zero) - 1
         if abs(self.excess_at_zero) < 8 * np.finfo(float).eps:
             self.excess_at_zero = 0.0
         self.largest = max(abs(x) for pair in (*law.window, *((x, x) for x, _ in law.atoms)) for x in pair)
-        self._values, self._masses = _nodes(law)
         low, high = np.array(self.intervals).T
         self._nearest = np.min(np.where((low <= 0) & (high >= 0), 0.0, np.minimum(np.abs(low), np.abs(high))))
 
@@ -46,85 +44,92 @@ class ContinuousMap:
                 merged.append((low, high))
         return tuple(merged)
 
+    def mass_between(self, low: FloatArray, high: FloatArray) -> FloatArray:
+        """Mass of t != 0 in [low, high], whose ends lie in gaps of the population."""
+        points = [(p.band.low, p.mass) for p in self.table.bands]
+        points += list(zip(self.table.atoms, self.table.atom_masses, strict=True))
+        x, mass = np.array(points).T
+        return np.sum(np.where((x >= low[:, None]) & (x <= high[:, None]), mass, 0.0), axis=1)
+
     def value(self, u: Any) -> Any:
         """psi(u), elementwise for u (m,)."""
         return u * self.factor(u)
 
     def factor(self, u: Any) -> Any:
-        """psi(u)/u."""
-        result = 1 - self.ratio - self.ratio * u * self.transform(u)
-        far = np.abs(u) > FAR * self.largest
-        if np.any(far):  # -1 - u m_H cancels there
-            result[far] = 1 + self.ratio * ((1 / (u[far][:, None] - self._values)) @ (self._masses * self._values))
-        return np.where(u == 0, -self.excess_at_zero, result)
+        """psi(u)/u, with its digits next to u = 0 too."""
+        transform, first = self.table.integrals(u, lambda t, d: np.stack([1 / d, t / d]))
+        return self._factor(u, transform, first)
 
     def value_and_slope(self, u: Any) -> tuple[Any, Any]:
         """psi(u) and psi'(u), elementwise for u (m,)."""
-        if not np.iscomplexobj(u):
-            return self.value(u), -self.excess(u)
-        value = self.value(u)
-        # upwards, where psi is smooth on the scale of the population even if u all but touches the real axis
-        h = 1j * np.maximum(1e-3 * u.imag, 1e-7 * np.abs(u))
-        return value, (4 * self.value(u + h) - 3 * value - self.value(u + 2 * h)) / (2 * h)
+        sums = self.table.integrals(u, lambda t, d: np.stack([1 / d, t / d, (t / d) ** 2]))
+        return u * self._factor(u, sums[0], sums[1]), 1 - self.ratio * sums[2]
 
     def transform(self, u: Any) -> Any:
-        """int dH/(t - u) over the population."""
-        value = self.law._stieltjes(u.astype(np.complex128))
-        return value if np.iscomplexobj(u) else value.real
+        """int dH/(t - u) over the population, its zeros included."""
+        return self.table.integrals(u, lambda _, d: 1 / d[None])[0] - (self.zero / u if self.zero else 0.0)
 
-    def transform_slope(self, u: Any) -> Any:
-        """int dH/(t - u)^2, by a difference quotient."""
-        if not np.iscomplexobj(u):
-            h = 0.05 * self._distance(u)
-            return sum(w * (self.transform(u + k * h) - self.transform(u - k * h)) for k, w in STENCIL) / h
-        h = 1j * np.maximum(1e-3 * u.imag, 1e-7 * np.abs(u))
-        return (4 * self.transform(u + h) - 3 * self.transform(u) - self.transform(u + 2 * h)) / (2 * h)
+    def transform_and_slope(self, u: Any) -> tuple[Any, Any]:
+        """int dH/(t - u) and int dH/(t - u)^2 over the population, its zeros included."""
+        first, second = self.table.integrals(u, lambda _, d: np.stack([1 / d, 1 / d**2]))
+        return (first - self.zero / u, second + self.zero / u**2) if self.zero else (first, second)
+
+    def divided_difference(self, u: Any, v: float) -> Any:
+        """int dH/((t - u)(t - v)), a divided difference of the transform; v lies below t or is 0."""
+        value = self.table.integrals(u, lambda t, d: (1 / (d * (t - v)))[None])[0]
+        return value + self.zero / (u * v) if self.zero else value
 
     def excess(self, u: FloatArray) -> FloatArray:
-        """-psi'(u) for real u off the support."""
-        h = 0.05 * self._distance(u)
-        near = np.abs(u) < self._nearest / 2
-        close = np.empty(0)
-        if np.any(near):  # ratio (1 + 2 u m + u^2 m'): next to 0 the error of m' is multiplied by u^2
-            v, k = u[near], h[near]
-            slope = sum(w * (self._nonzero(v + j * k) - self._nonzero(v - j * k)) for j, w in STENCIL) / k
-            close = self.excess_at_zero + self.ratio * v * (2 * self._nonzero(v) + v * slope)
-        result = -sum(w * (self.value(u + j * h) - self.value(u - j * h)) for j, w in STENCIL) / h
-        if np.any(near):
-            result[near] = close
-        return result
+        """-psi'(u) for real u off the support, with its digits next to u = 0 too."""
+        far, near = self.table.integrals(u, lambda t, d: np.stack([(t / d) ** 2, (t + d) / d**2]))
+        near = self.excess_at_zero + self.ratio * u * near
+        return np.where(np.abs(u) < self._nearest / 2, near, self.ratio * far - 1)
 
     def excess_slope(self, u: FloatArray) -> FloatArray:
-        """-psi''(u)/2 for real u, to 1e-6: it locates the minimum of -psi' in a gap, which is flat there."""
-        h = 0.02 * self._distance(u)
-        return -(self.value(u + h) - 2 * self.value(u) + self.value(u - h)) / (2 * h**2)
+        """-psi''(u)/2 for real u; increases through every gap of the population."""
+        return self.ratio * self.table.integrals(u, lambda t, d: (t * t / d**3)[None])[0]
 
     def height(self, a: FloatArray) -> FloatArray:
-        """The v >= 0 with Im psi(a + iv) = 0, to 1e-5; 0 where there is none above 1e-25 of the scale."""
-        top = np.log(1.01 * np.sqrt(self.ratio) * self.largest)
+        """The v >= 0 with Im psi(a + iv) = 0, to 1e-5; 0 where there is none above 1e-25 of the scale.
 
-        def excess(y: FloatArray) -> FloatArray:
-            v = np.exp(y)
-            return -self.value(a + 1j * v).imag / v
+        Newton for s = v^2 on 1/int = 1 as in `AtomicMap`; it climbs from the left, or falls there in one step.
+        """
+        least = (1e-25 * min(1.0, math.sqrt(self.ratio)) * math.sqrt(self.ratio) * self.largest) ** 2
+        most = 1.01 * self.ratio * self.largest**2
+        s = np.clip(self._guess(a), least, most)
+        active = np.arange(len(a))
+        for _ in range(60):
+            here, square = a[active], s[active]
+            total, excess, second = self._sums_above(here, np.sqrt(square))
+            new = square + total * excess / second
+            new = np.where(np.isfinite(new), np.maximum(new, 1e-4 * square), 1e-4 * square)
+            s[active] = np.maximum(new, least)
+            active = active[~(np.abs(new - square) <= 1e-5 * square) & (new > least)]
+            if not len(active):
+                break
+        return np.where(s > least, np.sqrt(s), 0.0)
 
-        low = np.full(a.shape, top + np.log(1e-25 * min(1.0, np.sqrt(self.ratio))))
-        outside = ~(excess(low) > 0)
-        return np.where(outside, 0.0, np.exp(bracketed_roots(excess, low, np.full(a.shape, top), tolerance=1e-6)))
+    def _sums_above(self, a: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Returns int = ratio int t^2/|t - a - iv|^2 dH, int - 1 with its digits next to 0, and -d int/d(v^2)."""
 
-    def _nonzero(self, u: FloatArray) -> FloatArray:
-        """int dH/(t - u) over t != 0."""
-        return self.transform(u) + (self.zero / u if self.zero else 0.0)
+        def kernel(t: FloatArray, d: Any) -> Any:
+            inverse = 1 / (d.real**2 + d.imag**2)
+            return np.stack([t * t * inverse, (t * inverse) ** 2, (t + d.real) * inverse, inverse])
 
-    def _distance(self, u: FloatArray) -> FloatArray:
-        ends = np.array([x for pair in self.intervals for x in pair if np.isfinite(x)])
-        return np.min(np.abs(u[:, None] - ends), axis=1)
+        far, second, linear, square = self.table.integrals(a + 1j * v, kernel).real
+        near = self.excess_at_zero + self.ratio * (a * linear - v * v * square)
+        total = self.ratio * far
+        return total, np.where(np.abs(a) < self._nearest / 2, near, total - 1), self.ratio * second
 
+    def _guess(self, a: FloatArray) -> FloatArray:
+        """Returns v^2 to leading order in the ratio: v is pi ratio a^2 times the population's density."""
+        step = 1e-9 * np.abs(a) + 1e-30 * self.largest
+        density = np.abs(self.table.integrals(a + 1j * step, lambda _, d: 1 / d[None])[0].imag)
+        return (self.ratio * a**2 * density) ** 2
 
-def _nodes(law: Law) -> tuple[FloatArray, FloatArray]:
-    """Returns values and masses whose sums are the integrals over the law of functions smooth on its scale."""
-    values, masses = [np.array([x for x, _ in law.atoms])], [np.array([mass for _, mass in law.atoms])]
-    for table in tables(law):
-        t, w = panel_points(table.edges[:-1], table.edges[1:])
-        values.append(table.band.at(t).ravel())
-        masses.append((w * table.density(t)).ravel())
-    return np.concatenate(values), np.concatenate(masses)
+    def _factor(self, u: Any, transform: Any, first: Any) -> Any:
+        """psi/u from int dH/(t - u) and int t dH/(t - u)."""
+        factor = 1 - self.ratio * first
+        # Next to 0 the terms -1 of every t/(u - t) are summed beforehand, or a nearly hard edge would lose its digits.
+        near = np.abs(u) < self._nearest / 2
+        return np.where(near, -self.ratio * u * transform - self.excess_at_zero, factor)

@@ -19,16 +19,20 @@ NODES = 32  # along a line
 ELLIPSE = 1.25  # sum of a pole's distances from the ends of the line over its length; 32 nodes are then right to 2^-64
 
 
-def leading(inverse: AtomicMap, b: FloatArray, distance: FloatArray) -> tuple[ComplexArray, NDArray[np.bool_]]:
+def leading(
+    inverse: AtomicMap, b: FloatArray, distance: FloatArray | ComplexArray
+) -> tuple[ComplexArray, NDArray[np.bool_]]:
     """Returns s to leading order, a square root of the distance, and whether Newton's method may start from it."""
     s = np.sqrt((distance / np.sum(inverse.masses / b**3, axis=1)).astype(np.complex128))
     return s, np.abs(s) < 0.1 * np.min(np.abs(b), axis=1)
 
 
-def offset(inverse: AtomicMap, b: FloatArray, distance: FloatArray, start: ComplexArray) -> ComplexArray:
-    """Returns the s with Im s >= 0 and psi(edge + s) - psi(edge) = distance, for arrays (m,); Newton from `start`.
+def offset(
+    inverse: AtomicMap, b: FloatArray, distance: FloatArray | ComplexArray, start: ComplexArray
+) -> ComplexArray:
+    """Returns the s next to `start` with psi(edge + s) - psi(edge) = distance, for arrays (m,), by Newton's method.
 
-    `distance` is x minus the edge's image, negative below an upper edge.
+    `distance` is x minus the edge's image, negative below an upper edge, or complex.
     """
     a = inverse.masses / b**2
     s = start

@@ -49,8 +49,7 @@ class SampleSpectrum:
             first, last = (np.searchsorted(inverse.values, end) for end in (below, above))
             share = cumulated[last] - cumulated[first]
         else:
-            zero_inside = (below < 0) & (above > 0)
-            share = inverse.law.cdf(above) - inverse.law.cdf(below) - inverse.zero * zero_inside
+            share = inverse.mass_between(below, above)
         lost = max(inverse.excess_at_zero, 0.0) / inverse.ratio
         return share - np.where((below < 0) & (above > 0), lost, 0.0)
 
@@ -111,6 +110,36 @@ class SampleSpectrum:
         below[inner], _ = self.mass_below(k[inner], x[inner], from_low[inner], from_high[inner])
         return t + np.pi * k, np.maximum.accumulate(below + np.concatenate([[0.0], np.cumsum(self.masses)])[k])
 
+    def transform(self, z: ComplexArray) -> ComplexArray:
+        """Returns the Stieltjes transform of the sample's law for z of both half planes and real z off the bands."""
+        # z m(z) = u m_H(u): free of the cancellation in (m_ + (1 - ratio)/z)/ratio, and of that in psi(u)/u next to
+        # an atom at 0, where psi vanishes at a u that doesn't
+        mirrored = np.where(z.imag < 0, z.conj(), z)
+        u_times_transform, near = self._beside_edges(mirrored)
+        u = self.off_support(mirrored[~near])
+        population = self.inverse.transform(u)
+        m = np.where(near, u_times_transform, 0.0) / mirrored
+        rest = mirrored[~near]
+        m[~near] = np.where(rest == 0, population / self.inverse.factor(u), population * u / rest)
+        return np.where(z.imag < 0, m.conj(), m)
+
+    def _beside_edges(self, z: ComplexArray) -> tuple[ComplexArray, NDArray[np.bool_]]:
+        """Returns u m_H(u) for z with Im z >= 0 next to an edge, from the offset of u from it, and where."""
+        inverse = self.inverse
+        if not isinstance(inverse, AtomicMap):
+            return np.zeros(z.shape, np.complex128), np.zeros(z.shape, bool)
+        nearest = np.argmin(np.nan_to_num(np.abs(z[:, None] - self._images.ravel()), nan=np.inf), axis=1)
+        k, lower = nearest // 2, nearest % 2 == 0
+        edge, b = self._edge(k, lower)
+        distance = (z - self._images.ravel()[nearest]) - self._tails.ravel()[nearest]
+        s, near = near_edge.leading(inverse, b, distance)
+        near &= np.isfinite(z) & (distance != 0) & (edge != 0)
+        outward = np.where(lower, -s.real, s.real)  # at real z off the bands
+        s = np.where(np.where(z.imag > 0, s.imag, outward) < 0, -s, s)
+        s[near] = near_edge.offset(inverse, b[near], distance[near], s[near])
+        u, t_minus_u = edge + s, -(b + s[:, None])
+        return u * ((1 / t_minus_u) @ inverse.weights.astype(np.complex128)) - inverse.zero, near
+
     def off_support(self, z: ComplexArray) -> ComplexArray:
         """Returns u with psi(u) = z for z of both half planes and for real z off the bands."""
         u = np.full(z.shape, complex(np.nan, np.nan))
@@ -130,7 +159,7 @@ class SampleSpectrum:
 
     def _off_edges(self, x: FloatArray, from_low: FloatArray, from_high: FloatArray) -> ComplexArray:
         """Solves at least 1e-12 |x| inside the band; closer to an edge x - edge has no digits, Im u is its root."""
-        tiny = 1e-60 * self.inverse.largest  # stands for 0, where psi(u) = x may be u = 0
+        tiny = 1e-22 * self.inverse.largest  # stands for 0, where psi(u) = x may be u = 0
         least = np.maximum(1e-12 * np.abs(x), tiny)
         x = np.where(x == 0, tiny, x)
         distance = np.minimum(from_low, from_high)

@@ -4,6 +4,9 @@
 
 with H the law of the signal's eigenvalues, ratio = columns/rows <= 1; then m(z) = f/q (Dozier and Silverstein 2007;
 Vallet, Loubaton and Mestre 2012). w lies in the upper half plane with z.
+
+At ratio 1 the spectrum begins at 0 if q has a zero w <= 0. Functions take w minus that zero, else w: next to it
+q and z keep their digits.
 """
 
 from typing import Any
@@ -12,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.roots import bracketed_roots, interior
-from theory.sample_covariance.inverse_map import AtomicMap, Population, inverse_map
+from theory.sample_covariance.inverse_map import Population, inverse_map
 from theory.sample_covariance.u_plane import newton
 
 FloatArray = NDArray[np.float64]
@@ -35,40 +38,53 @@ class SignalMap:
         intervals = sorted({*self._inverse.intervals, *points})
         self.intervals = np.array([p for p in intervals if p[0] or p[1] or zero > 0]).reshape(-1, 2)
         self.scale = self._inverse.largest + self.variance
+        self.origin, self.hard = 0.0, False
+        if self.ratio == 1:
+            first = self.intervals[0, 0]
+            with np.errstate(all="ignore"):
+                root = _zero_of_shrinkage(self, first - 100 * self.scale, first)
+            self.hard = root <= 1e-15 * self.scale
+            self.origin = root if root < -1e-15 * self.scale else 0.0  # at 0 if the edge is critical
+            self.intervals = self.intervals - self.origin
 
     def transform(self, w: Any) -> Any:
         """f(w), of the transpose where the matrix is wide."""
+        w = self.origin + w
         value = self._inverse.transform(w)
         return self._wide * value + (self._wide - 1) / w if self._wide > 1 else value
-
-    def slope(self, w: Any) -> Any:
-        """f'(w); for a signal that is a law a difference quotient, right to 1e-6 off the axis and 1e-8 on it."""
-        if isinstance(self._inverse, AtomicMap):
-            r = 1 / (self._inverse.values - w[:, None])
-            value = (r * r) @ self._inverse.weights + (self._inverse.zero / w**2 if self._inverse.zero else 0.0)
-        else:
-            value = self._inverse.transform_slope(w)
-        return self._wide * value - (self._wide - 1) / w**2 if self._wide > 1 else value
 
     def value(self, w: Any) -> Any:
         """z(w)."""
         q = self.shrinkage(w)
-        return q * (w * q + self.variance * (1 - self.ratio))
+        return q * ((self.origin + w) * q + self.variance * (1 - self.ratio))
 
     def shrinkage(self, w: Any) -> Any:
         """q(w), positive where w is the image of a z outside the spectrum."""
+        if self.hard:
+            return -self.variance * w * self._inverse.divided_difference(self.origin + w, self.origin)
         return 1 - self.variance * self.ratio * self.transform(w)
 
     def value_and_slope(self, w: Any) -> tuple[Any, Any]:
         """z(w) and z'(w)."""
-        q, slope = self.shrinkage(w), -self.variance * self.ratio * self.slope(w)
+        q, slope = self._shrinkage_and_slope(w)
         rest = self.variance * (1 - self.ratio)
+        w = self.origin + w
         return q * (w * q + rest), q * q + slope * (2 * w * q + rest)
 
     def resistance(self, w: FloatArray) -> FloatArray:
-        """1 - z'/q^2 for real w: above 1 inside the spectrum, infinite at the signal's values."""
-        q, slope = self.shrinkage(w), -self.variance * self.ratio * self.slope(w)
-        return -slope / q * (2 * w + self.variance * (1 - self.ratio) / q)
+        """1 - z'/q^2 for real w: above 1 inside the spectrum, infinite at the signal's values or where q <= 0."""
+        q, slope = self._shrinkage_and_slope(w)
+        value = -slope / q * (2 * (self.origin + w) + self.variance * (1 - self.ratio) / q)
+        return np.where((q > 0) & np.isfinite(value), value, np.inf)
+
+    def _shrinkage_and_slope(self, w: Any) -> tuple[Any, Any]:
+        """Returns q(w) and q'(w)."""
+        if self.hard:
+            return self.shrinkage(w), -self.variance * self._inverse.transform_and_slope(self.origin + w)[1]
+        value, slope = self._inverse.transform_and_slope(w)
+        if self._wide > 1:
+            value, slope = self._wide * value + (self._wide - 1) / w, self._wide * slope - (self._wide - 1) / w**2
+        return 1 - self.variance * self.ratio * value, -self.variance * self.ratio * slope
 
 
 def edges(signal: SignalMap) -> FloatArray:
@@ -98,7 +114,7 @@ def descend(signal: SignalMap, z: ComplexArray) -> ComplexArray:
     height = 100 * (np.abs(z) + signal.scale)
     w = z.real + 1j * height
     factor = np.full(z.shape, 0.5)
-    floor = np.maximum(z.imag, 1e-15 * signal.scale)
+    floor = np.maximum(z.imag, 1e-15 * np.minimum(np.abs(z), signal.scale))
     active = np.arange(len(z))
     for _ in range(600):
         if not len(active):
@@ -120,9 +136,9 @@ def descend(signal: SignalMap, z: ComplexArray) -> ComplexArray:
 
 def _lowest_edge(signal: SignalMap, first: float) -> float:
     """Returns the w below the signal at which the spectrum begins; q = 0 there where the edge at 0 is hard."""
+    if signal.hard:
+        return 0.0
     zero = _zero_of_shrinkage(signal, first - 100 * signal.scale, first)
-    if signal.ratio == 1 and zero <= 0:
-        return zero
     return _root(signal, zero, -1.0, 100 * signal.scale)
 
 
@@ -138,18 +154,12 @@ def _gap(signal: SignalMap, low: float, high: float) -> tuple[float, float] | No
     top = _zero_of_shrinkage(signal, low, high)
     y = np.linspace(-LOGIT, LOGIT, SCAN)
     for _ in range(8):
-        i = int(np.clip(np.argmin(_positive(signal, interior(low, top, y))), 1, SCAN - 2))
+        i = int(np.clip(np.argmin(signal.resistance(interior(low, top, y))), 1, SCAN - 2))
         y = np.linspace(y[i - 1], y[i + 1], SCAN)
     lowest = float(interior(low, top, y[SCAN // 2 : SCAN // 2 + 1])[0])
-    if not _positive(signal, np.array([lowest]))[0] < 1:
+    if not signal.resistance(np.array([lowest]))[0] < 1:
         return None
     return _root(signal, low, 1.0, lowest - low), _root(signal, top, -1.0, top - lowest)
-
-
-def _positive(signal: SignalMap, w: FloatArray) -> FloatArray:
-    """Returns the resistance, infinite where q <= 0 or where it is no number."""
-    value = signal.resistance(w)
-    return np.where((signal.shrinkage(w) > 0) & np.isfinite(value), value, np.inf)
 
 
 def _root(signal: SignalMap, start: float, sign: float, reach: float) -> float:
@@ -157,6 +167,6 @@ def _root(signal: SignalMap, start: float, sign: float, reach: float) -> float:
     y = np.log([max(1e-17 * reach, 4e-15 * abs(start)), reach])
 
     def excess(y: FloatArray) -> FloatArray:
-        return np.minimum(_positive(signal, start + sign * np.exp(y)), 1e300) - 1
+        return np.minimum(signal.resistance(start + sign * np.exp(y)), 1e300) - 1
 
     return float(start + sign * np.exp(bracketed_roots(excess, y[:1], y[1:])[0]))

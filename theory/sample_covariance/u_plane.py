@@ -103,15 +103,19 @@ def above_curve(inverse: Any, start: Curve, z: ComplexArray) -> ComplexArray:
     """
     nearest = np.clip(z.real, start.x[0], start.x[-1])
     u, solved = newton(inverse, start.start(nearest) + (z - nearest), z)
+    solved |= _exhausted(inverse, u, z)
     if not np.all(solved):
         rest = z[~solved]
         reach = (inverse.ratio + np.sqrt(inverse.ratio)) * inverse.largest  # bounds |Re psi(u) - Re u| above the curve
         u[~solved] = _bisect(inverse, rest.real - reach, rest.real + reach, rest)
     residual = np.abs(inverse.value(u) - z) / np.abs(z)
-    wrong = ~(residual <= 1e-9) & np.isfinite(z)
+    wrong = ~((residual <= 1e-9) | _exhausted(inverse, u, z)) & np.isfinite(z)
     if np.any(wrong):
         raise ArithmeticError(f"psi(u) = z must have a root for Im z > 0; relative residual {residual[wrong][0]:.3g}")
-    return u
+    # Newton stops at rounding of |u|; Im psi is as exact as Im u, so that next to the axis Im u can be too
+    value, slope = inverse.value_and_slope(u)
+    step = ((z - value) / slope).imag
+    return u + 1j * np.where(np.abs(step) < 0.1 * u.imag, step, 0.0)
 
 
 def on_axis(inverse: Any, edges: FloatArray, images: FloatArray, x: FloatArray) -> FloatArray:
@@ -146,6 +150,12 @@ def newton(inverse: Any, u: ComplexArray, z: Any, steps: int = 40) -> tuple[Comp
         if not len(active):
             break
     return u, solved
+
+
+def _exhausted(inverse: Any, u: ComplexArray, z: ComplexArray) -> NDArray[np.bool_]:
+    """True where Newton's step from u is below rounding of u: beside an atom at 0, psi(u) = z cancels for small z."""
+    value, slope = inverse.value_and_slope(u)
+    return np.abs(z - value) <= 1e-14 * np.abs(u * slope)
 
 
 def _heights(inverse: Any, a: FloatArray) -> tuple[FloatArray, FloatArray]:

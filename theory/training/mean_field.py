@@ -20,6 +20,7 @@ from theory import checks
 from theory.activations import Activation
 from theory.gaussian import role_constants
 from theory.laws.marchenko_pastur import MarchenkoPastur
+from theory.outliers.rank_one import detachment
 
 FloatArray = NDArray[np.float64]
 
@@ -80,13 +81,9 @@ def mean_field_steps(
     follow = _fresh if fresh_batches else _one
     square, along = follow(eta, task)
     shape = h / d
-    signal = square - 1
-    detached = signal > math.sqrt(shape)
-    p = np.where(detached, signal, math.sqrt(shape))
-    excess = (p - math.sqrt(shape)) * (p + math.sqrt(shape))
-    edge = 1 + math.sqrt(shape)
-    location = np.where(detached, np.sqrt((1 + p) * (shape / p + 1)), edge)
-    right, left = np.abs(along) * np.sqrt(excess / (p**2 * (p + 1))), np.sqrt(excess / (p * (p + shape)))
+    found = detachment(square - 1, shape, 1.0)
+    location, edge, detached = found.location, 1 + math.sqrt(shape), found.detached
+    right, left = np.abs(along) * np.sqrt(found.right_overlap / found.power), np.sqrt(found.left_overlap)
     critical = _critical(lambda rate: follow(np.array(rate), task)[0] - 1 - math.sqrt(shape), task)
     if eta.ndim:
         return MeanFieldSteps(location, np.full(eta.shape, edge), detached, right, left, critical)

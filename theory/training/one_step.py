@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
 from theory.activations import Activation
+from theory.outliers.rank_one import Detachment, detachment
 from theory.training.network import Network, SignStep, network, sign_step
 
 FloatArray = NDArray[np.float64]
@@ -82,11 +83,10 @@ def gradient_step(
     linear = 4 * mu**2
     square = linear * (mu**2 / d + net.residual / net.samples + c**2 / d)
     signal = eta * (eta * square - linear)  # P: the two terms with d itself cancel in exact arithmetic
-    location, edge, detached, safe, excess = _outlier(signal, np.ones_like(eta), h, d)
-    right = (2 * mu * eta * c) ** 2 / d * excess / (safe**2 * (safe + d))
-    left = excess / (safe * (safe + h))
+    found = detachment(signal, h, d)
+    right = (2 * mu * eta * c) ** 2 / d * found.right_overlap / found.power
     critical = (linear + math.sqrt(linear**2 + 4 * square * math.sqrt(h * d))) / (2 * square)
-    return _result(location, edge, detached, right, left, critical, functools.partial(_gradient_bulk, eta, d, h))
+    return _result(found, right, found.left_overlap, critical, functools.partial(_gradient_bulk, eta, d, h))
 
 
 def adam_step(
@@ -122,14 +122,13 @@ def adam_step(
     mixing = sign.rho2 * math.sqrt(d) * theta
     root = np.hypot(signal, 2 * mixing)
     top = np.where(signal > 0, (signal + root) / 2, 2 * mixing**2 / (root - np.minimum(signal, 0.0)))
-    location, edge, detached, safe, excess = _outlier(top, variance, h, d)
-    cos2 = safe**2 / (safe**2 + mixing**2)
+    found = detachment(top, h * variance, d * variance)
+    cos2 = found.power**2 / (found.power**2 + mixing**2)
     along = theta * sign.rho_v * c / sign.zeta
-    right = cos2 * along**2 * excess / (safe**2 * (safe + d * variance))
-    left = cos2 * excess / (safe * (safe + h * variance))
+    right = cos2 * along**2 * found.right_overlap / found.power
     critical = _critical_adam_rate(net, sign)
     bulk = functools.partial(_adam_bulk, eta, samples, inputs, width, activation, teacher, noise_std)
-    return _result(location, edge, detached, right, left, critical, bulk)
+    return _result(found, right, cos2 * found.left_overlap, critical, bulk)
 
 
 def _rates(learning_rate: ArrayLike) -> FloatArray:
@@ -147,24 +146,12 @@ def _critical_adam_rate(net: Network, sign: SignStep) -> float:
     return float(np.min(real, initial=np.inf))
 
 
-def _outlier(
-    signal: FloatArray, variance: FloatArray, h: int, d: int
-) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], FloatArray, FloatArray]:
-    """Returns location, edge, detached, the signal made safe below threshold, and P^2 - h d S2^2, factorised."""
-    t = math.sqrt(h * d) * variance
-    detached = signal > t
-    safe = np.where(detached, signal, t)
-    edge = (math.sqrt(h) + math.sqrt(d)) * np.sqrt(variance)
-    location = np.where(detached, np.sqrt((safe + h * variance) * (1 + d * variance / safe)), edge)
-    return location, edge, detached, safe, (safe - t) * (safe + t)
-
-
 def _result(
-    location: FloatArray, edge: FloatArray, detached: NDArray[np.bool_], right: FloatArray, left: FloatArray,
-    critical: float, bulk: Callable[[], Any],
+    found: Detachment, right: FloatArray, left: FloatArray, critical: float, bulk: Callable[[], Any]
 ) -> OneStep:
-    right, left = np.sqrt(right), np.sqrt(left)
-    if np.ndim(detached):
+    location, detached = found.location, found.detached
+    edge, right, left = np.broadcast_to(found.edge, location.shape), np.sqrt(right), np.sqrt(left)
+    if location.ndim:
         step = OneStep(location, edge, detached, right, left, critical)
     else:
         step = OneStep(float(location), float(edge), bool(detached), float(right), float(left), critical)
