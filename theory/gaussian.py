@@ -15,6 +15,7 @@ from theory.quadrature import gauss_legendre, panel_points, refine, resolve
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[Any], Any]
+MOST_ORDER = 200
 MOST_POINTS = 3_000_000  # sin(1e4 z) takes two million
 REACH = 14.0  # density 1e-43 there; leaves room for functions growing like exp(z^2/8)
 START = np.linspace(-REACH, REACH, 57)  # panels of width 1/2, with 0 among the edges
@@ -60,6 +61,8 @@ def activation_constants(f: Activation, order: int = 12) -> ActivationConstants:
     (0.5, 0.5)
     """
     order = checks.count("order", order, "pass the highest Hermite coefficient wanted")
+    if order > MOST_ORDER:
+        raise ValueError(f"order must be at most {MOST_ORDER}; got {order}; higher ones are not resolved by the panels")
     f = function(f)
     try:
         return _constants(f, order)

@@ -180,6 +180,7 @@ def _per_layer(samples_per_width: ArrayLike, depth: int) -> tuple[float, ...]:
     if ratios.ndim == 0:
         return (float(ratios),) * depth
     if ratios.ndim > 1 or ratios.size == 0 or depth not in (1, ratios.size):
-        raise ValueError(f"samples_per_width must be one number or one per hidden layer; got {samples_per_width!r} for "
+        shown = checks.shown(samples_per_width)
+        raise ValueError(f"samples_per_width must be one number or one per hidden layer; got {shown} for "
                          f"depth {depth}; leave depth out")
     return tuple(float(g) for g in ratios)

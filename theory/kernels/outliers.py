@@ -86,7 +86,7 @@ def gradient_step_direction(
     n, d, h = (checks.count(name, value, "pass a size of the network or data set")
                for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
     noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
-    b, b_t = normalized(activation).slope, normalized(teacher).slope
+    b, b_t = normalized(activation).slope, normalized(teacher, "teacher").slope
     k = eta * b / math.sqrt(d)
     linear = b_t**2 + b**2
     square = d - 2 * k * b * math.sqrt(d) + k**2 * ((1 + d / n) * linear + d / n * (2 - linear + noise**2))
@@ -109,7 +109,7 @@ def interpolating_direction(
     """
     scale = checks.array("label_scale", label_scale, "pass the standard deviation of the noiseless labels", above=0)
     r = checks.array("ratio", ratio, "pass d/h, columns over rows of W", above=0)
-    b, b_t = _sloped(activation).slope, normalized(teacher).slope
+    b, b_t = _sloped(activation).slope, normalized(teacher, "teacher").slope
     theta = r * (scale * b_t / b) ** 2
     return _direction(theta, np.ones_like(theta))
 

@@ -110,6 +110,7 @@ def batch_sgd(
     if z > 1:
         raise ValueError(f"fraction must be at most 1; got {z!r}; pass batch size / samples")
     rate = checks.positive("learning_rate", learning_rate, "pass the step size for rows of norm 1") * z
+    replacement = checks.flag("replacement", replacement, "pass False for batches drawn without it")
     last = float(np.max(k, initial=0.0))
     r = checks.positive("ratio", ratio, "pass columns / rows of A")
     largest = _largest_factor(rate, law_of_rows(r, population))

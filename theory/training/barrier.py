@@ -66,5 +66,6 @@ def random_barrier(strengths: ArrayLike, width: int) -> float:
 def _strengths(strengths: ArrayLike) -> FloatArray:
     u = checks.array("strengths", strengths, "pass singular values of the product")
     if u.ndim != 1 or np.any(u < 0):
-        raise ValueError(f"strengths must be a 1-d array of numbers >= 0; got {strengths!r}; pass singular values")
+        shown = checks.shown(strengths)
+        raise ValueError(f"strengths must be a 1-d array of numbers >= 0; got {shown}; pass singular values")
     return u

@@ -11,7 +11,6 @@ Sources: Saxe, McClelland and Ganguli 2014 (depth 2); Arora, Cohen and Hazan 201
 ranks are in `theory.training.stationary`.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
 from theory.training import deep_modes, unbalanced
+from theory.training.stationary import checked_depth
 
 FloatArray = NDArray[np.float64]
 
@@ -84,9 +84,9 @@ def unbalanced_strength(
     """
     t, s, u = _arguments(time, target, start)
     _, decay = _static(2, weight_decay)
-    if s.ndim and (np.ptp(s) or np.ptp(u)):
+    if not s.size or np.ptp(s) or np.ptp(u):
         raise ValueError(f"target and start must be single numbers; got shape {s.shape}; call once for each mode")
-    c = float(checks.array("imbalance", imbalance, "pass a^2 - b^2 of the two layers"))
+    c = checks.number("imbalance", imbalance, "pass a^2 - b^2 of the two layers")
     return _scalar(unbalanced.strength(t, float(s.flat[0]), float(u.flat[0]), abs(c), decay))
 
 
@@ -100,7 +100,8 @@ def imbalance(time: ArrayLike, start: ArrayLike, weight_decay: float) -> Any:
     0.30119
     """
     t, _, _ = _arguments(time, 1.0, 0.0)
-    return _scalar(np.asarray(start, dtype=np.float64) * np.exp(-2 * _static(2, weight_decay)[1] * t))
+    first, decay = checks.array("start", start, "pass the imbalance at time 0"), _static(2, weight_decay)[1]
+    return _scalar(first * np.exp(-2 * decay * t))
 
 
 def _logistic(t: FloatArray, rate: FloatArray, u: FloatArray) -> FloatArray:
@@ -150,9 +151,7 @@ def _arguments(time: ArrayLike, target: ArrayLike, start: ArrayLike) -> tuple[Fl
 
 def _static(depth: float, weight_decay: float) -> tuple[float, float]:
     decay = checks.non_negative("weight_decay", weight_decay, "pass the factor of the squared weights over 2")
-    if not (isinstance(depth, int | float | np.number) and depth >= 2):
-        raise ValueError(f"depth must be at least 2; got {depth!r}; pass the number of layers, or math.inf")
-    return float(depth) if math.isfinite(depth) else math.inf, decay
+    return checked_depth(depth), decay
 
 
 def _scalar(values: FloatArray) -> Any:

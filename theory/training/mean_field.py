@@ -23,6 +23,7 @@ from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.outliers.rank_one import detachment
 
 FloatArray = NDArray[np.float64]
+MOST_STEPS = 1000
 
 
 class MeanFieldSteps(NamedTuple):
@@ -69,6 +70,9 @@ def mean_field_steps(
     """
     eta = checks.array("learning_rate", learning_rate, "pass rates of the mean-field scaling", above=0)
     steps = checks.count("steps", steps, "pass the number of gradient steps")
+    if steps > MOST_STEPS:
+        raise ValueError(f"steps must be at most {MOST_STEPS}; got {steps}; the prediction is one for few steps")
+    fresh_batches = checks.flag("fresh_batches", fresh_batches, "pass False for several steps on one batch")
     n, d, h = (checks.count(name, value, "pass a size of the network or data set")
                for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
     noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")

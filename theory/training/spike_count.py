@@ -31,7 +31,7 @@ def spike_count(exponent: float) -> int:
     >>> [spike_count(alpha) for alpha in (-0.1, 0.1, 0.3, 0.35, 0.491)]
     [0, 1, 2, 3, 55]
     """
-    alpha = float(checks.array("exponent", exponent, "pass alpha of eta ~ n^alpha"))
+    alpha = checks.number("exponent", exponent, "pass alpha of eta ~ n^alpha")
     if alpha < 0:
         return 0
     if alpha >= 0.5:
@@ -62,6 +62,6 @@ def two_step_outliers(first: float, second: float) -> int:
     2
     """
     for name, value in (("first", first), ("second", second)):
-        if not 0 <= float(checks.array(name, value, "pass the exponent of a learning rate")) < 0.5:
+        if not 0 <= checks.number(name, value, "pass the exponent of a learning rate") < 0.5:
             raise ValueError(f"{name} must lie in [0, 1/2); got {value!r}; pass the exponent of a learning rate")
     return math.floor(second / (0.5 - first) + 1e-9)  # 1e-9: .2/(.5 - .3) is 1

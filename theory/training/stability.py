@@ -87,8 +87,9 @@ def iteration_matrix(
 
 def checked(method: Method, momentum: float) -> tuple[Method, float]:
     """The two arguments, or ValueError."""
-    if method not in get_args(Method):
-        raise ValueError(f"method must be one of {', '.join(get_args(Method))}; got {method!r}; pass one of these")
+    if not isinstance(method, str) or method not in get_args(Method):
+        names = ", ".join(get_args(Method))
+        raise ValueError(f"method must be one of {names}; got {checks.shown(method)}; pass one of these")
     m = checks.non_negative("momentum", momentum, "pass the factor of the old velocity")
     if m >= 1:
         raise ValueError(f"momentum must be below 1; got {momentum!r}; pass the factor of the old velocity")
