@@ -55,6 +55,8 @@ def activation_constants(f: Activation, order: int = 12) -> ActivationConstants:
     f' is the derivative of the interpolating polynomial on panels that resolve f, so no derivative need be given.
     `f` may be a name, as in `theory.activations`. Raises ValueError as `expectation` does; in particular a function
     computing in float32 is refused, and one with infinite E f^2: those that grow like exp(z^2/4) or faster.
+    Source: Gauss-Legendre panels, with E f' by Stein's lemma; derived here, checked to 1e-12 by the closed forms of
+    erf, exp, cos, ReLU and jumps.
 
     >>> relu = activation_constants("relu")
     >>> round(relu.second_moment, 12), round(relu.slope_second_moment, 12)

@@ -73,6 +73,8 @@ def gradient_descent_risk(
 
     As `gradient_flow_risk` with (1 - learning_rate z)^step in place of e^{-tz}; the loss is |y - X b|^2/(2n). Above the
     rate 2/edge it diverges, and the accuracy is relative to the largest part.
+    Raises ValueError for steps that are not whole numbers >= 0, a rate that is not positive, and as
+    `gradient_flow_risk`. Source: the same equivalent with another filter, derived here, checked by simulation.
 
     >>> round(gradient_descent_risk(20, 0.5, 0.5, noise_std=0.5).test, 4)
     0.4634

@@ -50,6 +50,8 @@ def sgd_decay_rate(learning_rate: float, ratio: float, *, population: Population
 
     The Malthusian root of gamma^2 r int x^2/(2 gamma x - L) dmu = 1 below 2 gamma low; where there is none (rates below
     the onset), 2 gamma low, and a factor t^{-3/2} beside the exponential. Raises ValueError as `sgd_stability`.
+    Source: Paquette et al. 2021, the Malthusian exponent of their Volterra equation; checked by the slope of
+    `homogenised_sgd`.
 
     >>> round(sgd_decay_rate(1.9, 0.5), 6), round(sgd_decay_rate(2.2, 0.5), 6)
     (0.357284, -0.949137)

@@ -51,6 +51,7 @@ def random_barrier(strengths: ArrayLike, width: int) -> float:
         sum u^2/8 + ((sum u)^2 + sum u^2)/(16 width)
 
     Exact for any width >= r. Raises ValueError for a width below the number of strengths.
+    Source: derived here from the second moments of Haar rotations, checked by sampled ones.
 
     >>> random_barrier([2.0, 1.0], 14)
     0.6875

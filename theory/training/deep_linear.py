@@ -35,6 +35,8 @@ def mode_strength(
     `depth` is any number >= 2; math.inf is the limit in which `time` counts depth times time. Relative accuracy 1e-13
     times the e-foldings of u, from start = 1e-300 to saturation. Raises ValueError for negative times, starts or decay,
     depth below 2; ArithmeticError where the inversion fails.
+    Limit of small rates; steps of size eta deviate by O(eta target). Source: Saxe et al. 2014 (depth 2), Arora et al.
+    2018 (equation of any depth); its inversion is derived here, checked by integrating the equation.
 
     >>> mode_strength([0.0, 5.0, 20.0], 1.0, 1e-4).round(4).tolist()
     [0.0001, 0.6878, 1.0]
@@ -56,6 +58,8 @@ def escape_time(
         depth 2:   log[end (s' - start)/(start (s' - end))]/(2 s'),   s' = target - weight_decay
 
     Arguments, accuracy and errors as `mode_strength`.
+    Source: Saxe et al. 2014 for depth 2 without decay; with decay, and for other depths, derived here, checked by
+    `mode_strength` and by integrating the equation of the module.
 
     >>> round(escape_time(1.0, 1e-6, 0.5), 4), round(escape_time(0.5, 1e-6, 0.25), 4)
     (6.9078, 13.1224)
@@ -78,6 +82,8 @@ def unbalanced_strength(
     Only |imbalance| matters. A mode of start = 0 grows if it is unbalanced. Absolute accuracy 1e-13 of
     max(target, |imbalance|, start). Raises ValueError as `mode_strength`, and with decay for times beyond 8000 divided
     by that maximum, where the stationary strength is reached.
+    Source: Saxe et al. 2014, appendix, without decay; with it derived here (`theory.training.unbalanced`), checked by
+    integrating the equation.
 
     >>> round(unbalanced_strength(1.0, 1.0, 0.0, 2.0), 6)
     0.906588
@@ -95,6 +101,7 @@ def imbalance(time: ArrayLike, start: ArrayLike, weight_decay: float) -> Any:
 
     Exact under gradient flow for every deep linear network and loss (Du, Hu and Lee 2018); for ReLU networks it holds
     of each neuron's squared norms. Steps of size eta change it by O(eta) of the gradients' squares.
+    Raises ValueError for times or a decay that are negative, and a start that is not finite.
 
     >>> round(imbalance(2.0, 1.0, 0.3), 5)
     0.30119

@@ -98,6 +98,8 @@ def standard_rate(learning_rate: ArrayLike, inputs: int, width: int) -> Any:
     """The rate with which `gradient_step`'s network, trained on labels sqrt(width) y, makes the same step.
 
         eta_standard = eta inputs/(2 sqrt(width))
+    Exact: the two scalings differ by factors of W, a and the loss. Raises ValueError for rates that are not positive
+    and sizes below 1. Source: derived here, checked by `gradient_step` and `mean_field_steps`.
     """
     eta = checks.array("learning_rate", learning_rate, "pass rates of the mean-field scaling", above=0)
     d = checks.count("inputs", inputs, "pass the dimension of the data")

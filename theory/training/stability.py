@@ -54,6 +54,7 @@ def critical_rate(curvature: Population, *, method: Method = "gradient_descent",
     `sgd_stability(...).critical_rate`, from which on the mean loss of single-sample SGD diverges, and
     `kesten_critical_rate`, from which on its iterates do almost surely.
     Raises ValueError as `critical_sharpness`, and for an unbounded law.
+    Source: as `critical_sharpness`; the edge of a Law is where a large random Hessian ends.
 
     >>> from theory import MarchenkoPastur
     >>> round(critical_rate(MarchenkoPastur(0.25)), 6)
@@ -71,6 +72,7 @@ def iteration_matrix(
     """Matrices (..., 2, 2) that take (w, v), v scaled by the learning rate, one step on; stable iff all |roots| < 1.
 
     One for each curvature; arguments and errors as `critical_sharpness`, curvatures of any sign.
+    Exact for quadratic losses. Source: the updates of the module's table, written as matrices.
 
     >>> iteration_matrix(3.0, 0.5, method="heavy_ball", momentum=0.9).tolist()
     [[-0.5, -0.9], [1.5, 0.9]]
