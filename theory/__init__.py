@@ -32,7 +32,7 @@ Outliers            largest_eigenvalue, edge_scale, outlier_p_value; Outlier: sp
                     spiked_wigner, spiked (any bulk), spiked_symmetric, correlated_spike, projected_outlier; backwards:
                     strength_from_outlier, signal_strength, optimal_shrinkage, hard_threshold
 Kernels' outliers   trained_weights_outlier, gradient_step_direction, interpolating_direction, conjugate_outlier
-Activations         activation_constants, gaussian_equivalent
+Activations         activation_constants, gaussian_equivalent; names: theory.activations
 First steps         OneStep: gradient_step, adam_step; AdamPath: adam_path; mean_field_steps, standard_rate;
                     readout_outlier, readout_directions; spike_count, spike_window, two_step_outliers
 Deep linear         mode_strength, unbalanced_strength, escape_time, imbalance, stationary_strength, effective_rank,

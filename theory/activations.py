@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit, ndtr
 
+from theory import checks
+
 FloatArray = NDArray[np.float64]
 Activation = str | Callable[[Any], Any]
 
@@ -30,7 +32,8 @@ def function(activation: Activation, role: str = "activation") -> Callable[[Any]
     if isinstance(activation, str):
         near = difflib.get_close_matches(activation.lower(), _NAMED, 1, 0.5)
         remedy = f"pass {near[0]!r}, the nearest, or a NumPy function" if near else remedy
-    raise ValueError(f"{role} must be callable or one of {', '.join(sorted(_NAMED))}; got {activation!r}; {remedy}")
+    names = ", ".join(sorted(_NAMED))
+    raise ValueError(f"{role} must be callable or one of {names}; got {checks.shown(activation)}; {remedy}")
 
 
 def softplus(z: FloatArray) -> FloatArray:

@@ -15,6 +15,7 @@ from theory.quadrature import gauss_legendre, panel_points, refine, resolve
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[Any], Any]
+MOST_ORDER = 200
 MOST_POINTS = 3_000_000  # sin(1e4 z) takes two million
 REACH = 14.0  # density 1e-43 there; leaves room for functions growing like exp(z^2/8)
 START = np.linspace(-REACH, REACH, 57)  # panels of width 1/2, with 0 among the edges
@@ -54,12 +55,16 @@ def activation_constants(f: Activation, order: int = 12) -> ActivationConstants:
     f' is the derivative of the interpolating polynomial on panels that resolve f, so no derivative need be given.
     `f` may be a name, as in `theory.activations`. Raises ValueError as `expectation` does; in particular a function
     computing in float32 is refused, and one with infinite E f^2: those that grow like exp(z^2/4) or faster.
+    Source: Gauss-Legendre panels, with E f' by Stein's lemma; derived here, checked to 1e-12 by the closed forms of
+    erf, exp, cos, ReLU and jumps.
 
     >>> relu = activation_constants("relu")
     >>> round(relu.second_moment, 12), round(relu.slope_second_moment, 12)
     (0.5, 0.5)
     """
     order = checks.count("order", order, "pass the highest Hermite coefficient wanted")
+    if order > MOST_ORDER:
+        raise ValueError(f"order must be at most {MOST_ORDER}; got {order}; higher ones are not resolved by the panels")
     f = function(f)
     try:
         return _constants(f, order)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.activations import Activation
-from theory.gaussian import activation_constants
+from theory.gaussian import activation_constants, role_constants
 
 FloatArray = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class GaussianEquivalent(NamedTuple):
     noise: float  # mu_* = (E f^2 - mu_0^2 - mu_1^2)^(1/2)
 
 
-def normalized(activation: Activation) -> NormalizedActivation:
+def normalized(activation: Activation, role: str = "activation") -> NormalizedActivation:
     """Mean and standard deviation of f, and b = E s', a = E s'^2 of the normalised s; right to 1e-12, kinks included.
 
     Raises ValueError for an unknown name, a constant function, or one that does not return float64.
@@ -43,10 +43,10 @@ def normalized(activation: Activation) -> NormalizedActivation:
     >>> round(relu.slope, 6), round(relu.slope_square, 6)
     (0.856429, 1.466942)
     """
-    constants = activation_constants(activation)
+    constants = role_constants(role, activation)
     std = math.sqrt(constants.variance)
     if std <= 1e-12 * math.sqrt(constants.second_moment) or std == 0:
-        raise ValueError(f"activation must not be constant; got a variance of {constants.variance:.3g}; pass a "
+        raise ValueError(f"{role} must not be constant; got a variance of {constants.variance:.3g}; pass a "
                          "function that varies on [-3, 3]")
     slope = constants.slope / std
     # Even and linear functions are met exactly, not up to rounding: their kernels have other supports.

@@ -45,6 +45,7 @@ def homogenised_sgd(
     `alignment` as in `theory.risk.ridge.ridge_risk`. Relative accuracy 1e-12 for rate times time up to 1e6; above the
     critical rate of `sgd_stability`, 2/(r int x dmu), the loss grows as that of SGD does, and is infinite from where
     it exceeds 1e308. Raises ValueError for parameters out of range.
+    Source: Paquette, Lee, Pedregosa and Paquette 2021; agrees with simulation. Fluctuations as in the module.
 
     >>> curve = homogenised_sgd([0.0, 1.0, 10.0], 0.8, 0.5, noise_norm=0.5)
     >>> curve.loss.round(4).tolist()
@@ -70,6 +71,7 @@ def streaming_sgd(
     The same equation with r = 1, F = |x~|^2/2 int x e^{-2 gamma x t} dH + noise_std^2/2. Stable iff gamma E x < 2;
     above, it grows to infinity as `homogenised_sgd` does; errors as there.
     Source: Paquette et al. 2021 and the same for streams; agrees with simulation.
+    Raises ValueError for times below 0, a rate that is not positive, and as `homogenised_sgd`.
 
     >>> curve = streaming_sgd([1.0, 10.0], 0.5, population=[(0.5, 0.5), (2.0, 0.5)], noise_std=0.3)
     >>> curve.loss.round(4).tolist()
@@ -98,6 +100,7 @@ def batch_sgd(
     the feeding iff gamma z x > 2 for some x, with it from lower rates on. A mode that neither grows nor decays within
     1e4 steps is resolved as for 1e4 of them. Otherwise as `homogenised_sgd`.
     Derived from its discrete steps for this package; checked by the recursion and by simulation.
+    Raises ValueError for steps that are not whole numbers >= 0, a fraction outside (0, 1], and as `homogenised_sgd`.
 
     >>> curve = batch_sgd([10, 50], 0.8, 0.5, fraction=0.1, noise_norm=0.5)
     >>> curve.loss.round(4).tolist()
@@ -110,6 +113,7 @@ def batch_sgd(
     if z > 1:
         raise ValueError(f"fraction must be at most 1; got {z!r}; pass batch size / samples")
     rate = checks.positive("learning_rate", learning_rate, "pass the step size for rows of norm 1") * z
+    replacement = checks.flag("replacement", replacement, "pass False for batches drawn without it")
     last = float(np.max(k, initial=0.0))
     r = checks.positive("ratio", ratio, "pass columns / rows of A")
     largest = _largest_factor(rate, law_of_rows(r, population))

@@ -23,10 +23,15 @@ from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.outliers.rank_one import detachment
 
 FloatArray = NDArray[np.float64]
+MOST_STEPS = 1000
 
 
 class MeanFieldSteps(NamedTuple):
-    """Prediction for W_t; floats, or arrays in the shape of the learning rates (critical_rate is one float)."""
+    """Prediction for W_t; its critical_rate detaches the outlier: not `theory.critical_rate` or `kesten_critical_rate`.
+
+    Floats, or arrays in the shape of the learning rates (critical_rate is one float). The other two rates end the
+    convergence of training: the edge of stability of full batches, and that of SGD almost surely.
+    """
 
     location: Any  # largest singular value; the edge where nothing is detached
     edge: Any  # 1 + sqrt(N/d)
@@ -65,6 +70,9 @@ def mean_field_steps(
     """
     eta = checks.array("learning_rate", learning_rate, "pass rates of the mean-field scaling", above=0)
     steps = checks.count("steps", steps, "pass the number of gradient steps")
+    if steps > MOST_STEPS:
+        raise ValueError(f"steps must be at most {MOST_STEPS}; got {steps}; the prediction is one for few steps")
+    fresh_batches = checks.flag("fresh_batches", fresh_batches, "pass False for several steps on one batch")
     n, d, h = (checks.count(name, value, "pass a size of the network or data set")
                for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
     noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
@@ -90,6 +98,8 @@ def standard_rate(learning_rate: ArrayLike, inputs: int, width: int) -> Any:
     """The rate with which `gradient_step`'s network, trained on labels sqrt(width) y, makes the same step.
 
         eta_standard = eta inputs/(2 sqrt(width))
+    Exact: the two scalings differ by factors of W, a and the loss. Raises ValueError for rates that are not positive
+    and sizes below 1. Source: derived here, checked by `gradient_step` and `mean_field_steps`.
     """
     eta = checks.array("learning_rate", learning_rate, "pass rates of the mean-field scaling", above=0)
     d = checks.count("inputs", inputs, "pass the dimension of the data")

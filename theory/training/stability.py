@@ -44,15 +44,17 @@ def critical_sharpness(learning_rate: ArrayLike, *, method: Method = "gradient_d
 
 
 def critical_rate(curvature: Population, *, method: Method = "gradient_descent", momentum: float = 0.0) -> float:
-    """Edge of stability: the largest learning rate at which full-batch training contracts on a quadratic loss.
+    """Edge of stability of full-batch training, not an outlier's (`OneStep`) or SGD's (`kesten_critical_rate`) rate.
 
-    For Hessian eigenvalues given one by one, as pairs, or as a Law (its upper edge): the factor of `critical_sharpness`
-    over the largest. Gradient descent on least squares with isotropic data, the Hessian X^T X/n:
-    2/(variance (1 + sqrt(d/n))^2). For method="adam" the eigenvalues are those of the preconditioned Hessian.
+    The largest learning rate at which training contracts on a quadratic loss: the factor of `critical_sharpness` over
+    the largest Hessian eigenvalue, for eigenvalues given one by one, as pairs, or as a Law (its upper edge); of the
+    preconditioned Hessian for method="adam". Gradient descent on least squares with isotropic data, the Hessian
+    X^T X/n: 2/(variance (1 + sqrt(d/n))^2).
     Other critical rates: `OneStep.critical_rate` and `MeanFieldSteps.critical_rate`, at which an outlier detaches;
     `sgd_stability(...).critical_rate`, from which on the mean loss of single-sample SGD diverges, and
     `kesten_critical_rate`, from which on its iterates do almost surely.
     Raises ValueError as `critical_sharpness`, and for an unbounded law.
+    Source: as `critical_sharpness`; the edge of a Law is where a large random Hessian ends.
 
     >>> from theory import MarchenkoPastur
     >>> round(critical_rate(MarchenkoPastur(0.25)), 6)
@@ -70,6 +72,7 @@ def iteration_matrix(
     """Matrices (..., 2, 2) that take (w, v), v scaled by the learning rate, one step on; stable iff all |roots| < 1.
 
     One for each curvature; arguments and errors as `critical_sharpness`, curvatures of any sign.
+    Exact for quadratic losses. Source: the updates of the module's table, written as matrices.
 
     >>> iteration_matrix(3.0, 0.5, method="heavy_ball", momentum=0.9).tolist()
     [[-0.5, -0.9], [1.5, 0.9]]
@@ -86,8 +89,9 @@ def iteration_matrix(
 
 def checked(method: Method, momentum: float) -> tuple[Method, float]:
     """The two arguments, or ValueError."""
-    if method not in get_args(Method):
-        raise ValueError(f"method must be one of {', '.join(get_args(Method))}; got {method!r}; pass one of these")
+    if not isinstance(method, str) or method not in get_args(Method):
+        names = ", ".join(get_args(Method))
+        raise ValueError(f"method must be one of {names}; got {checks.shown(method)}; pass one of these")
     m = checks.non_negative("momentum", momentum, "pass the factor of the old velocity")
     if m >= 1:
         raise ValueError(f"momentum must be below 1; got {momentum!r}; pass the factor of the old velocity")
