@@ -13,7 +13,7 @@ from theory.free.edges import Branch, branch
 from theory.free.gaps import Gap, Inverse, gaps
 from theory.free.rotation import rotated
 from theory.free.subordinated import Subordinated
-from theory.free.transforms import excess, point, require_bounded
+from theory.free.transforms import centre, ends, excess, point, require_law, width
 from theory.law import Law, Pairs
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.laws.point_masses import PointMasses
@@ -36,8 +36,8 @@ def free_sum(first: Law, second: Law) -> Law:
     >>> [round(x, 6) for x in free_sum(MarchenkoPastur(0.25), Semicircle(0.04)).bands[0]]
     [0.119101, 2.302709]
     """
-    require_bounded("first", first)
-    require_bounded("second", second)
+    require_law("first", first)
+    require_law("second", second)
     for law, other in ((first, second), (second, first)):
         constant = point(law)
         if constant is not None:
@@ -69,7 +69,7 @@ class FreeSum(Subordinated):
 
     def __post_init__(self) -> None:
         for name in ("first", "second"):
-            law = require_bounded(name, getattr(self, name))
+            law = require_law(name, getattr(self, name))
             if point(law) is not None:
                 raise ValueError(f"{name} must not be constant; got {law!r}; use free_sum or shifted")
 
@@ -97,6 +97,11 @@ class FreeSum(Subordinated):
         """Root of the sum of the variances."""
         return math.hypot(self.first.std, self.second.std)
 
+    @property
+    def tail_index(self) -> float:
+        """That of the heavier tail."""
+        return min(self.first.tail_index, self.second.tail_index)
+
     def free_cumulant(self, k: int) -> float:
         """Sum of the free cumulants."""
         return self.first.free_cumulant(k) + self.second.free_cumulant(k)
@@ -121,7 +126,7 @@ class FreeSum(Subordinated):
         return z + excess(added, z + excess(base, w))
 
     def _start(self, z: ComplexArray) -> ComplexArray:
-        return super()._start(z - self._ordered[1].mean)
+        return super()._start(z - centre(self._ordered[1]))
 
     def _transform(self, z: ComplexArray, w: ComplexArray) -> ComplexArray:
         return self._ordered[0]._stieltjes(w)
@@ -138,6 +143,19 @@ class FreeSum(Subordinated):
         return tuple((a + b, p + q - 1) for a, p in self.first.atoms for b, q in self.second.atoms)
 
     @property
+    def _reach(self) -> tuple[float, float]:
+        (a, b), (c, d) = ends(self.first), ends(self.second)
+        return a + c, b + d
+
+    @property
+    def _size(self) -> tuple[float, float]:
+        return centre(self.first) + centre(self.second), width(self.first) + width(self.second)
+
+    def _about(self, x: float) -> "FreeSum | None":
+        pairs = [(a, b) for a, p in self.first.atoms for b, q in self.second.atoms if a + b == x and p + q < 1.5]
+        return FreeSum(self.first.shifted(-pairs[0][0]), self.second.shifted(-pairs[0][1])) if pairs else None
+
+    @property
     def _ordered(self) -> tuple[Law, Law]:
         return _ordered(self.first, self.second)
 
@@ -149,7 +167,7 @@ def _ordered(first: Law, second: Law) -> tuple[Law, Law]:
     The point that belongs to a narrow law passes near infinity inside bands, where the equation loses its digits.
     """
     known = [bool(closed_r_transform(law)) for law in (first, second)]
-    swap = known[0] if known[0] != known[1] else first.std < second.std
+    swap = known[0] if known[0] != known[1] else width(first) < width(second)
     return (second, first) if swap else (first, second)
 
 
@@ -160,7 +178,8 @@ def _divisible_branch(gap: Gap, closed: ClosedR) -> Branch:
         w, _, c, _ = gap.at(y)
         return w + closed.value(y), c - y**2 * closed.slope(y)
 
-    return Branch(evaluate, gap.table[1], gap.lowest, gap.highest, gap.outer)
+    y = gap.table[1]
+    return Branch(evaluate, y[y != 0], gap.lowest, gap.highest, gap.below, gap.above)
 
 
 def _pairing(first: Inverse, second: Inverse) -> tuple[FloatArray, FloatArray]:

@@ -12,7 +12,7 @@ from theory.free.edges import Branch
 from theory.free.gaps import Gap, gaps
 from theory.free.rotation import rotated
 from theory.free.subordinated import Subordinated
-from theory.free.transforms import excess, point, require_bounded
+from theory.free.transforms import centre, ends, excess, point, require_law, width
 from theory.law import Law, Pairs
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.laws.point_masses import PointMasses
@@ -32,7 +32,7 @@ def free_power(law: Law, power: float) -> Law:
     >>> free_power(Semicircle(1.0), 2.5)
     Semicircle(variance=2.5)
     """
-    require_bounded("law", law)
+    require_law("law", law)
     power = _at_least_one(power)
     constant = point(law)
     if constant is not None:
@@ -57,7 +57,7 @@ def free_compression(law: Law, fraction: float) -> Law:
     fraction = checks.positive("fraction", fraction, "pass rows of the corner / rows of the matrix")
     if fraction > 1:
         raise ValueError(f"fraction must be at most 1; got {fraction!r}; pass rows of the corner / rows of the matrix")
-    return free_power(law, 1 / fraction).scaled(fraction) if fraction < 1 else require_bounded("law", law)
+    return free_power(law, 1 / fraction).scaled(fraction) if fraction < 1 else require_law("law", law)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class FreePower(Subordinated):
     power: float
 
     def __post_init__(self) -> None:
-        require_bounded("law", self.law)
+        require_law("law", self.law)
         power = _at_least_one(self.power)
         if power == 1 or point(self.law) is not None:
             raise ValueError(f"law must not be constant and power not 1; got {self.law!r}, {power}; use free_power")
@@ -105,6 +105,11 @@ class FreePower(Subordinated):
         """sqrt(power) times the standard deviation."""
         return math.sqrt(self.power) * self.law.std
 
+    @property
+    def tail_index(self) -> float:
+        """That of the law."""
+        return self.law.tail_index
+
     def free_cumulant(self, k: int) -> float:
         """power times the free cumulant."""
         return self.power * self.law.free_cumulant(k)
@@ -129,7 +134,7 @@ class FreePower(Subordinated):
         return z * share + (1 - share) * (w + excess(self.law, w))
 
     def _start(self, z: ComplexArray) -> ComplexArray:
-        return super()._start(z - (self.power - 1) * self.law.mean)
+        return super()._start(z - (self.power - 1) * centre(self.law))
 
     def _transform(self, z: ComplexArray, w: ComplexArray) -> ComplexArray:
         return self.law._stieltjes(w)
@@ -146,10 +151,23 @@ class FreePower(Subordinated):
 
         y = gap.table[1]
         # for powers next to 1 the band that stems from y = 0 on an inner gap is narrow
-        fine = np.min(np.abs(y)) * np.geomspace(1e-8, 1, 81)[:-1]
+        fine = np.min(np.abs(y[y != 0])) * np.geomspace(1e-8, 1, 81)[:-1]
         inside = (y[0] < 0 < y[-1]) and not gap.outer
         y = np.sort(np.concatenate([y, fine, -fine])) if inside else y
-        return Branch(evaluate, y, gap.lowest, gap.highest, gap.outer)
+        return Branch(evaluate, y[y != 0], gap.lowest, gap.highest, gap.below, gap.above)
+
+    @property
+    def _reach(self) -> tuple[float, float]:
+        low, high = ends(self.law)
+        return self.power * low, self.power * high
+
+    @property
+    def _size(self) -> tuple[float, float]:
+        return self.power * centre(self.law), self.power * width(self.law)
+
+    def _about(self, x: float) -> "FreePower | None":
+        places = [a for a, _ in self.law.atoms if self.power * a == x]
+        return FreePower(self.law.shifted(-places[0]), self.power) if places else None
 
     def _poles(self) -> Pairs:
         return tuple((self.power * x, self.power * mass - (self.power - 1)) for x, mass in self.law.atoms)

@@ -12,7 +12,7 @@ from theory.free.fixed_point import contraction, fixed_point
 from theory.free.gaps import Inverse, gaps
 from theory.free.rotation import rotated
 from theory.free.subordinated import Subordinated
-from theory.free.transforms import excess, point, require_bounded, require_positive
+from theory.free.transforms import centre, ends, excess, point, require_law, require_positive, width
 from theory.law import Law, Pairs
 from theory.laws.generalized_marchenko_pastur import GeneralizedMarchenkoPastur
 from theory.laws.marchenko_pastur import MarchenkoPastur
@@ -35,7 +35,7 @@ def free_product(first: Law, second: Law) -> Law:
     GeneralizedMarchenkoPastur(ratio=0.5, population=((2.0, 0.5), (6.0, 0.5)))
     """
     for name, law in (("first", first), ("second", second)):
-        require_bounded(name, law)
+        require_law(name, law)
     for law, other in ((first, second), (second, first)):
         if isinstance(law, MarchenkoPastur) and isinstance(other, PointMasses) and point(other) is None:
             return GeneralizedMarchenkoPastur(law.ratio, tuple((law.variance * x, mass) for x, mass in other.atoms))
@@ -72,7 +72,7 @@ class FreeProduct(Subordinated):
 
     def __post_init__(self) -> None:
         for name in ("first", "second"):
-            law = require_positive(name, require_bounded(name, getattr(self, name)))
+            law = require_positive(name, require_law(name, getattr(self, name)))
             if point(law) is not None:
                 raise ValueError(f"{name} must not be constant; got {law!r}; use free_product or scaled")
 
@@ -123,7 +123,7 @@ class FreeProduct(Subordinated):
     def _start(self, z: ComplexArray) -> ComplexArray:
         # in the sector arg z <= arg w < pi, which T_z maps into itself
         direction = np.exp(0.5j * (np.angle(z) + np.pi))
-        return np.asarray(np.abs(z) / self.second.mean * direction, np.complex128)
+        return np.asarray(np.abs(z) / centre(self.second) * direction, np.complex128)
 
     def _solve(self, z: ComplexArray, start: ComplexArray) -> ComplexArray:
         """Opens the sector arg z < arg w < pi to the half plane by a power; for real z > 0 it is the half plane.
@@ -144,7 +144,7 @@ class FreeProduct(Subordinated):
 
     def _stieltjes(self, z: ComplexArray) -> ComplexArray:
         # at 0 the equations read 0/0; E 1/x is the product of both
-        value = np.asarray(super()._stieltjes(np.where(z == 0, -self.mean, z)), np.complex128)
+        value = np.asarray(super()._stieltjes(np.where(z == 0, -self._width, z)), np.complex128)
         if np.any(z == 0):
             value[z == 0] = self.first._stieltjes(z[z == 0]) * self.second._stieltjes(z[z == 0])
         return value
@@ -152,6 +152,21 @@ class FreeProduct(Subordinated):
     def _branches(self) -> Sequence[Branch]:
         pairs = [(a, b) for a in gaps(self.first, True) for b in gaps(self.second, True)]
         return [one for a, b in pairs if (one := branch(a, b, _pairing))]
+
+    @property
+    def tail_index(self) -> float:
+        """That of the heavier tail."""
+        return min(self.first.tail_index, self.second.tail_index)
+
+    @property
+    def _reach(self) -> tuple[float, float]:
+        (a, b), (c, d) = ends(self.first), ends(self.second)
+        return a * c, b * d
+
+    @property
+    def _size(self) -> tuple[float, float]:
+        a, b = centre(self.first), centre(self.second)
+        return a * b, a * width(self.second) + b * width(self.first)
 
     def _poles(self) -> Pairs:
         zero = max(sum(mass for x, mass in law.atoms if x == 0) for law in (self.first, self.second))

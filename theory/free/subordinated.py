@@ -1,18 +1,25 @@
-"""What sums, products and powers of free variables share: density and transform at the subordinated point."""
+"""What sums, products and powers of free variables share: density and transform at the subordinated point.
+
+A law may be unbounded: its outer bands then end at infinity, and `window` holds what the convolved laws' windows do. In
+the tails Im w lies below the rounding of Re w; there T contracts, and plain steps give both parts their own digits.
+"""
 
 import functools
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.band import Band
+from theory import checks
+from theory.free.axis import Axis, HalfLine, Line
+from theory.free.cumulated import cumulated, quantile
 from theory.free.edges import Branch, support
 from theory.free.fixed_point import fixed_point, relative_residual, require_small
-from theory.law import Law, Pairs, elementwise
+from theory.law import Law, Pairs, _whole, elementwise
 
+NEAR = 1e-4  # of a band, next to a hard edge where the distance to it is carried by itself
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
@@ -41,6 +48,20 @@ class Subordinated(Law):
         """((x, mass), ...), in any order: atoms have a positive mass, zero mass makes the density infinite."""
 
     @property
+    @abstractmethod
+    def _reach(self) -> tuple[float, float]:
+        """Bounds of the support, or of the mass up to rounding."""
+
+    @property
+    @abstractmethod
+    def _size(self) -> tuple[float, float]:
+        """Roughly the middle of the law and its width, for an unbounded law."""
+
+    def _about(self, x: float) -> "Subordinated | None":
+        """The law of X - x with its own digits next to 0, x being the place of a hard edge; None where unknown."""
+        return None
+
+    @property
     def _anchors(self) -> tuple[float, ...]:
         """Where edges may lie that are no critical points."""
         return tuple(x for x, mass in _poles(self).items() if not math.isnan(mass))
@@ -52,8 +73,17 @@ class Subordinated(Law):
 
     @property
     def bands(self) -> Pairs:
-        """From the critical points of the inverse map on the real axis; right to rounding error of the larger law."""
+        """From the critical points of the inverse map on the real axis; right to rounding error of the larger law.
+
+        The outer ones of an unbounded law end at infinity.
+        """
         return _bands(self)
+
+    @property
+    def window(self) -> Pairs:
+        """The bands, infinite ends cut where the mass beyond is below rounding, at 1e300 at the latest."""
+        low, high = (min(max(x, -1e300), 1e300) for x in self._reach)
+        return tuple((a if math.isfinite(a) else low, b if math.isfinite(b) else high) for a, b in self.bands)
 
     @elementwise
     def pdf(self, x: FloatArray) -> FloatArray:
@@ -65,8 +95,47 @@ class Subordinated(Law):
                 density[inside] = self._density(x[inside], band)
         for x0, mass in _poles(self).items():
             if mass == 0:
+                for band in (k for k, ends in enumerate(self.bands) if x0 in ends):
+                    low, high = self.bands[band]
+                    near = (x > low) & (x < high) & self._near_hard_edge(x0, band, np.abs(x - x0))
+                    if np.any(near):
+                        density[near] = self._hard_density(x0, x[near] - x0)
                 density[x == x0] = np.inf
         return density
+
+    @elementwise
+    def cdf(self, x: FloatArray) -> FloatArray:
+        """P(X <= x), atoms included."""
+        below = sum((t.below(x) for t in cumulated(self)), np.where(np.isnan(x), x, 0.0))
+        total = np.minimum(below + sum((m * (x >= a) for a, m in self.atoms), np.zeros(1)), 1.0)
+        return np.where(x >= self._ends[1], 1.0, total)
+
+    @elementwise
+    def sf(self, x: FloatArray) -> FloatArray:
+        """P(X > x), summed from above: relative accuracy is kept up to the upper edge."""
+        above = sum((t.above(x) for t in cumulated(self)), np.where(np.isnan(x), x, 0.0))
+        total = np.minimum(above + sum((m * (x < a) for a, m in self.atoms), np.zeros(1)), 1.0)
+        return np.where(x < self._ends[0], 1.0, total)
+
+    @elementwise
+    def quantile(self, p: FloatArray) -> FloatArray:
+        """inf{x: cdf(x) >= p}; the ends of the support at 0 and 1; ValueError outside [0, 1]."""
+        return quantile(self, checks.probabilities(p))
+
+    def expectation(self, f: Callable[[FloatArray], FloatArray]) -> float:
+        """E f(X), atoms included, for real f smooth on the scale of each band; `f` maps (m,) to (m,)."""
+        atoms = sum(mass * float(f(np.array([x]))[0]) for x, mass in self.atoms)
+        return float(atoms + sum(t.integral(f) for t in cumulated(self)))
+
+    def moment(self, k: int) -> float:
+        """E X^k, atoms included; infinite, or NaN where both tails are, from `tail_index` on."""
+        _whole(k)
+        if k < self.tail_index:
+            return super().moment(k)
+        down, up = (math.isinf(x) for x in self._ends)
+        if k % 2 == 0 or not down:
+            return math.inf
+        return math.nan if up else -math.inf
 
     def _density(self, x: FloatArray, band: int) -> FloatArray:
         low, high = self.bands[band]
@@ -94,20 +163,67 @@ class Subordinated(Law):
             value[near] = self._transform(upper[near], self._polished(upper[near], distance[near]))
         return np.where(z.imag < 0, value.conj(), value)
 
+    def _axis(self, band: int) -> Axis:
+        """The coordinate of a band."""
+        (low, high), (start, end) = self.bands[band], self.window[band]
+        middle, width = self._size
+        if math.isfinite(high - low) or self.tail_index == math.inf:
+            return Axis(start, end)
+        if math.isinf(low) and math.isinf(high):
+            return Line(start, end, middle, width)
+        return HalfLine(start, end, width, 1 if math.isfinite(low) else -1)
+
+    def _near_hard_edge(self, x0: float, band: int, distance: FloatArray) -> NDArray[np.bool_]:
+        """Where the distance to an end of a band, a pole, needs a coordinate of its own."""
+        if _poles(self).get(x0, math.nan) != 0 or _about(self, x0) is None:
+            return np.zeros(distance.shape, bool)
+        return (distance > 0) & (distance < NEAR * _local(self, band))
+
+    def _hard_density(self, x0: float, distance: FloatArray) -> FloatArray:
+        """The density at x0 + distance, to the relative digits of `distance` of one sign."""
+        law = _about(self, x0)
+        assert law is not None  # by _near_hard_edge
+        step = NEAR * min(_local(self, k) for k, ends in enumerate(self.bands) if x0 in ends)
+        z = np.array([math.copysign(step, distance[0]) + 0j])
+        start = fixed_point(lambda w, k: law._map(z[k], w), law._start(z))
+        z, start = distance.astype(np.complex128), start * np.sqrt(np.abs(distance) / step)
+        # nothing but the distance sets the scale here
+        w = fixed_point(lambda w, k: law._map(z[k], w), start)
+        return np.maximum(law._transform(z, w).imag / np.pi, 0.0)
+
     def _solve(self, z: ComplexArray, start: ComplexArray) -> ComplexArray:
+        return self._settled(z, fixed_point(lambda w, k: self._map(z[k], w), start, self._width))
+
+    def _settled(self, z: ComplexArray, w: ComplexArray) -> ComplexArray:
+        """For an unbounded law, plain steps from w where Im w is small, until it stays."""
+        active = np.flatnonzero(w.imag < 1e-6 * (np.abs(w.real) + self._width))
+        if math.isfinite(self._ends[1] - self._ends[0]):
+            return w
+        w = w.copy()
+        for _ in range(40):
+            if not len(active):
+                break
+            value = self._map(z[active], w[active])
+            moved = np.abs(value.imag - w[active].imag) > 1e-14 * np.abs(value.imag)
+            w[active] = value
+            active = active[moved]
+        return w
+
+    @property
+    def _width(self) -> float:
+        """Size of the numbers that T adds up."""
         low, high = self._ends
-        return fixed_point(lambda w, k: self._map(z[k], w), start, high - low)
+        return high - low if math.isfinite(high - low) else self._size[1]
 
     def _start(self, z: ComplexArray) -> ComplexArray:
-        low, high = self._ends
-        return z + 0.5j * (high - low)
+        return z + 0.5j * self._width
 
     def _polished(self, z: ComplexArray, distance: FloatArray) -> ComplexArray:
         """w(z) on the real axis off the support, or so near to it that Im w is lost in the rounding of Re w.
 
         From the solution a little above, by Newton steps in which real and imaginary part keep their own digits.
         """
-        height = 1e-4 * np.minimum(distance, np.abs(z.real) + self._ends[1] - self._ends[0])
+        height = 1e-4 * np.minimum(distance, np.abs(z.real) + self._width)
         above: ComplexArray = np.asarray(z.real + 1j * height, np.complex128)
         w = self._solve(above, self._start(above))
         w = w.real + 1j * w.imag * (z.imag / height)
@@ -116,7 +232,7 @@ class Subordinated(Law):
             value = self._map(z, w)
             slope = (self._map(z, w + offset) - value) / offset
             w = w + (value - w) / (1 - slope)
-        require_small(relative_residual(w, self._map(z, w), self._ends[1] - self._ends[0]))
+        require_small(relative_residual(w, self._map(z, w), self._width))
         return w
 
     def _distance(self, x: FloatArray) -> FloatArray:
@@ -126,17 +242,24 @@ class Subordinated(Law):
 
 
 class _Guide:
-    """Fixed points on one band at equal angles: starts for the solver that save most of its steps."""
+    """Fixed points on one band at equal distances in its coordinate: starts that save most of the solver's steps."""
 
-    def __init__(self, law: Subordinated, low: float, high: float) -> None:
-        self.band = Band(low, high)
-        self.angle = np.linspace(0, np.pi, 131)[1:-1]
-        x = self.band.at(self.angle).astype(np.complex128)
-        self.w = law._solve(x, law._start(x))
+    def __init__(self, law: Subordinated, band: int) -> None:
+        self.axis, self.size = law._axis(band), law._width
+        low, high = self.axis.ends
+        self.angle = np.linspace(low, high, 131 + int(4 * (high - low - np.pi)))[1:-1]
+        x = self.axis.at(self.angle)
+        z = x.astype(np.complex128)
+        self.w = law._solve(z, law._start(z))
+        self.bounded = math.isfinite(law.bands[band][1] - law.bands[band][0])
+        self.share = self.w.real / np.hypot(x, self.size)
 
     def start(self, x: FloatArray) -> ComplexArray:
-        """Interpolates; Im w falls like the angle towards the edges."""
-        t = self.band.angle(x)
+        """Interpolates; Im w falls like the angle towards the edges, over many decades down a tail."""
+        t = self.axis.angle(x)
+        if not self.bounded:
+            real = np.interp(t, self.angle, self.share) * np.hypot(x, self.size)
+            return real + 1j * np.exp(np.interp(t, self.angle, np.log(np.maximum(self.w.imag, 1e-250 * self.size))))
         end = np.minimum(np.minimum(t / self.angle[0], (np.pi - t) / self.angle[0]), 1.0)
         real, imag = np.interp(t, self.angle, self.w.real), np.interp(t, self.angle, self.w.imag)
         return real + 1j * np.maximum(imag * end, 1e-12 * np.max(self.w.imag))
@@ -163,7 +286,7 @@ def _poles(law: Subordinated) -> dict[float, float]:
 @functools.lru_cache(maxsize=64)
 def _bands(law: Subordinated) -> Pairs:
     poles = _poles(law)
-    pieces = support(law._branches(), law._anchors)
+    pieces = support(law._branches(), law._anchors, law._size[1])
     for x, mass in poles.items():
         if mass == 0:  # a band ends where its density is infinite, so that quadrature sees a hard edge
             pieces = tuple(piece for low, high in pieces for piece in _split(low, high, x))
@@ -177,7 +300,18 @@ def _split(low: float, high: float, x: float) -> Pairs:
 @functools.lru_cache(maxsize=64)
 def _guide(law: Subordinated, band: int) -> _Guide:
     with np.errstate(all="ignore"):
-        return _Guide(law, *law.bands[band])
+        return _Guide(law, band)
+
+
+@functools.lru_cache(maxsize=64)
+def _about(law: Subordinated, x: float) -> Subordinated | None:
+    return law._about(x)
+
+
+def _local(law: Subordinated, band: int) -> float:
+    """The width of a band, or that of the law if it is narrower."""
+    low, high = law.bands[band]
+    return min(high - low, law._width)
 
 
 def _lagrange(nodes: FloatArray, values: FloatArray, x: FloatArray) -> FloatArray:

@@ -53,7 +53,7 @@ def r_transform(law: Law, g: ArrayLike) -> Any:
     from theory.free.divisible import closed_r_transform
     from theory.free.gaps import outer_gap
 
-    require_bounded("law", law)
+    require_eigenvalues("law", law)
     g = checks.array("g", g, "pass real values of G outside the support")
     gap = outer_gap(law, multiplicative=False)
     checked_range("g", g, gap.lowest, gap.highest)
@@ -74,7 +74,7 @@ def s_transform(law: Law, z: ArrayLike) -> Any:
     """
     from theory.free.gaps import outer_gap
 
-    require_bounded("law", law)
+    require_eigenvalues("law", law)
     require_positive("law", law)
     z = checks.array("z", z, "pass real values of psi outside the support")
     gap = outer_gap(law, multiplicative=True)
@@ -87,11 +87,12 @@ def s_transform(law: Law, z: ArrayLike) -> Any:
 def excess(law: Law, w: ComplexArray) -> ComplexArray:
     """F(w) - w = -1/m(w) - w, which maps the upper half plane into its closure; the mean with a minus sign at infinity.
 
-    Far out, where the difference cancels, by the Laurent series -mean - variance/u - third/u^2, u = w - mean.
+    Far out, where the difference cancels, by the Laurent series -mean - variance/u - third/u^2, u = w - mean; that of
+    a law with a power tail has no such terms and keeps its relative accuracy in w.
     """
     mean, variance, third, reach = moments(law)
-    u = w - mean
-    far = ~(np.abs(u) < 1e4 * reach)
+    u = w - mean if math.isfinite(mean) else w
+    far = ~(np.abs(u) < 1e4 * reach) if law.tail_index == math.inf else np.isinf(u)
     near = np.where(far, complex(mean, reach), w)
     series = -mean - (variance + third / u) / u
     return np.where(far, np.where(np.isinf(u), -mean, series), -1 / law._stieltjes(near) - near)
@@ -107,14 +108,19 @@ def checked_range(name: str, values: FloatArray, low: float, high: float) -> Non
         )
 
 
-def require_bounded(name: str, law: Any) -> Law:
-    """Returns `law`, or raises ValueError unless it is a law of eigenvalues with bounded support."""
+def require_law(name: str, law: Any) -> Law:
+    """Returns `law`, or raises ValueError unless it is a law of eigenvalues, or of scalars on a matrix's diagonal."""
     if not isinstance(law, Law):
         raise ValueError(f"{name} must be a Law; got {law!r}; pass an instance such as MarchenkoPastur(0.5)")
-    if law.kind != "eigenvalues":
+    if law.kind == "singular_values":
         raise ValueError(f"{name} must describe eigenvalues; got {law.kind}; pass the law of the squared values")
-    if not all(map(math.isfinite, law._ends)):
-        raise ValueError(f"{name} must have bounded support; got {law!r}; truncate it")
+    return law
+
+
+def require_eigenvalues(name: str, law: Any) -> Law:
+    """Returns `law`, or raises ValueError unless it is a law of eigenvalues."""
+    if require_law(name, law).kind != "eigenvalues":
+        raise ValueError(f"{name} must describe eigenvalues; got {law.kind}; pass the law of a matrix")
     return law
 
 
@@ -134,6 +140,36 @@ def point(law: Law) -> float | None:
 
 @functools.lru_cache(maxsize=256)
 def moments(law: Law) -> tuple[float, float, float, float]:
-    """Returns mean, variance, third centred moment and half the width of the support."""
-    low, high = law._ends
+    """Returns mean, variance, third centred moment and half the width of the window; of heavy tails, `width`."""
+    if law.tail_index < math.inf:
+        return law.mean, math.inf, math.nan, width(law)
+    low, high = ends(law)
     return law.mean, law.std**2, law.free_cumulant(3), (high - low) / 2
+
+
+def ends(law: Law) -> tuple[float, float]:
+    """Ends of the support, an infinite one replaced by that of the window."""
+    low, high = law._ends
+    low = low if math.isfinite(low) else law.window[0][0]
+    return low, high if math.isfinite(high) else law.window[-1][1]
+
+
+@functools.lru_cache(maxsize=256)
+def width(law: Law) -> float:
+    """The scale on which the law varies: width of the support, four standard deviations, or that of 9/10 of the mass.
+
+    The second for unbounded laws, the third for those with a power tail.
+    """
+    low, high = law._ends
+    if math.isfinite(high - low):
+        return high - low
+    if law.tail_index == math.inf:
+        return 4 * law.std
+    return float(law.quantile(0.95) - law.quantile(0.05))
+
+
+@functools.lru_cache(maxsize=256)
+def centre(law: Law) -> float:
+    """The mean where it is finite, else the median."""
+    mean = law.mean if law.tail_index > 1 else math.nan
+    return mean if math.isfinite(mean) else float(law.quantile(0.5))
