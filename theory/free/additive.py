@@ -13,7 +13,7 @@ from theory.free.edges import Branch, branch
 from theory.free.gaps import Gap, Inverse, gaps
 from theory.free.rotation import rotated
 from theory.free.subordinated import Subordinated
-from theory.free.transforms import centre, ends, excess, point, require_law, width
+from theory.free.transforms import centre, ends, excess, point, require_law, stieltjes, width
 from theory.law import Law, Pairs
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.laws.point_masses import PointMasses
@@ -122,14 +122,14 @@ class FreeSum(Subordinated):
         base, added = self._ordered
         closed = closed_r_transform(added)
         if closed:
-            return z - closed.value(-base._stieltjes(w))
+            return z - closed.value(-stieltjes(base, w))
         return z + excess(added, z + excess(base, w))
 
     def _start(self, z: ComplexArray) -> ComplexArray:
         return super()._start(z - centre(self._ordered[1]))
 
     def _transform(self, z: ComplexArray, w: ComplexArray) -> ComplexArray:
-        return self._ordered[0]._stieltjes(w)
+        return stieltjes(self._ordered[0], w)
 
     def _branches(self) -> Sequence[Branch]:
         base, added = self._ordered

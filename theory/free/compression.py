@@ -12,7 +12,7 @@ from theory.free.edges import Branch
 from theory.free.gaps import Gap, gaps
 from theory.free.rotation import rotated
 from theory.free.subordinated import Subordinated
-from theory.free.transforms import centre, ends, excess, point, require_law, width
+from theory.free.transforms import centre, ends, excess, point, require_law, stieltjes, width
 from theory.law import Law, Pairs
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.laws.point_masses import PointMasses
@@ -137,7 +137,7 @@ class FreePower(Subordinated):
         return super()._start(z - (self.power - 1) * centre(self.law))
 
     def _transform(self, z: ComplexArray, w: ComplexArray) -> ComplexArray:
-        return self.law._stieltjes(w)
+        return stieltjes(self.law, w)
 
     def _branches(self) -> Sequence[Branch]:
         return [self._branch(gap) for gap in gaps(self.law, False)]

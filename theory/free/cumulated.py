@@ -64,8 +64,10 @@ def _table(law: "Subordinated", number: int) -> CumulatedBand:
     low, high = axis.ends
     atoms = [float(axis.angle(np.array(x))) for x, _ in law.atoms if axis.low < x < axis.high]
     start = np.unique(np.concatenate([np.linspace(low, high, 2 + int((high - low) / 8)), atoms]))
-    # Next to an edge pdf(x) carries the rounding of x: a tighter tolerance would chase that noise.
-    edges = resolve(lambda t: _density(law, number, axis, t), start, tolerance=1e-14)
+    # Next to an edge pdf(x) carries the rounding of x, and transforms of unbounded laws are right to 1e-13 or so: a
+    # tighter tolerance would chase that noise.
+    tolerance = 1e-14 if np.isfinite(law._ends[1] - law._ends[0]) else 1e-12
+    edges = resolve(lambda t: _density(law, number, axis, t), start, tolerance=tolerance)
     t, w = panel_points(edges[:-1], edges[1:])
     return CumulatedBand(law, axis, edges, np.sum(w * _density(law, number, axis, t), axis=-1), number)  # type: ignore[arg-type]
 

@@ -48,6 +48,8 @@ def fixed_point(step: SelfMap, start: ComplexArray, scale: float = 0.0) -> Compl
         w[active[best]], residual[active[best]] = here[best], left[best]
         # on the way from far off a good step may raise the distance for a while
         better = gap <= distance[active] * (10.0 if count < FREE_STEPS else 1.0)
+        if count % 2:  # steps in the disc reach no farther than a thousand times Im w
+            better &= gap < 1 - 1e-12
         trial[active] = np.where(better, following, image[active])
         image[active] = value
         distance[active] = np.where(better, gap, np.inf)

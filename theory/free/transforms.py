@@ -18,6 +18,7 @@ from theory.law import Law
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
+TINY = 1e-200  # of the scale of a law
 
 
 def cauchy_transform(law: Law, z: Any) -> Any:
@@ -95,7 +96,27 @@ def excess(law: Law, w: ComplexArray) -> ComplexArray:
     far = ~(np.abs(u) < 1e4 * reach) if law.tail_index == math.inf else np.isinf(u)
     near = np.where(far, complex(mean, reach), w)
     series = -mean - (variance + third / u) / u
-    return np.where(far, np.where(np.isinf(u), -mean, series), -1 / law._stieltjes(near) - near)
+    value = -1 / stieltjes(law, near) - near
+    if law.tail_index < math.inf:  # where rounding of Im w hides Im h, that is nothing to the other law's; but not 0
+        value = value.real + 1j * np.copysign(np.maximum(value.imag * np.sign(w.imag), TINY * reach), w.imag)
+    return np.where(far, np.where(np.isinf(u), -mean, series), value)
+
+
+def stieltjes(law: Law, w: ComplexArray) -> ComplexArray:
+    """m(w) off the support and above it, whose imaginary part keeps its digits down a power tail.
+
+    There Im m lies below the rounding of m = -1/w - ..., and is pi pdf + Im w Re m' up to the square of Im w/w.
+    """
+    value = law._stieltjes(w)
+    if law.tail_index == math.inf:
+        return value
+    k = np.flatnonzero((np.abs(w.imag) < 1e-5 * np.abs(w.real)) & (np.abs(w.real) > 10 * width(law)) & (w.imag != 0))
+    if len(k):
+        sides = w[k] * (1 + 1e-3 * np.array([-2.0, -1.0, 1.0, 2.0])[:, None])
+        slope = np.array([1.0, -8.0, 8.0, -1.0]) / 12e-3 @ law._stieltjes(sides.ravel()).real.reshape(4, -1)
+        density = np.copysign(np.pi * law.pdf(w[k].real), w[k].imag)
+        value[k] = value[k].real + 1j * (density + w[k].imag * slope / w[k].real)
+    return value
 
 
 def checked_range(name: str, values: FloatArray, low: float, high: float) -> None:
