@@ -80,7 +80,9 @@ def _density(law: "Subordinated", number: int, axis: Any, t: FloatArray) -> Floa
     """
     shape, t = t.shape, t.ravel()
     x = axis.at(t)
-    value = law._density(x, number) * axis.jacobian(axis.angle(x))
+    value = np.zeros(x.shape)
+    inside = (x > law.bands[number][0]) & (x < law.bands[number][1])
+    value[inside] = law._density(x[inside], number) * axis.jacobian(axis.angle(x[inside]))
     for edge, distance in zip(law.bands[number], axis.distances(t), strict=True):
         sign = 1.0 if edge == law.bands[number][0] else -1.0
         near = law._near_hard_edge(edge, number, distance)

@@ -30,11 +30,13 @@ class Branch(NamedTuple):
     below: bool  # whether y = 0 belongs to x = -oo
     above: bool  # whether y = 0 belongs to x = oo
     multiplicative: bool = False
+    signed: bool = False  # y is a coordinate of the signed law's gap, see `theory.free.signed`
 
     def scaled_margin(self, y: FloatArray) -> FloatArray:
         """The margin without its zeros where one of the points passes infinity or zero; -1 where that is undefined."""
         with np.errstate(all="ignore"):
-            margin = self.evaluate(y)[1] / (np.abs(y * (1 + y)) if self.multiplicative else y**2)
+            zeros = np.abs(y * (1 + y)) if self.multiplicative else y**2
+            margin = self.evaluate(y)[1] / (1.0 if self.signed else zeros)
         return np.where(np.isnan(margin), -1.0, margin)
 
     def place(self, y: FloatArray) -> FloatArray:

@@ -20,6 +20,7 @@ from theory.free.fixed_point import fixed_point, relative_residual, require_smal
 from theory.law import Law, Pairs, _whole, elementwise
 
 NEAR = 1e-4  # of a band, next to a hard edge where the distance to it is carried by itself
+NODES = 2e-3 * np.arange(1.0, 6.0)  # roots of such distances where it can't be: the density is extrapolated
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
@@ -56,6 +57,11 @@ class Subordinated(Law):
     @abstractmethod
     def _size(self) -> tuple[float, float]:
         """Roughly the middle of the law and its width, for an unbounded law."""
+
+    @property
+    def _blind(self) -> tuple[float, ...]:
+        """Places next to which the density is interpolated: T_x is nearly the identity there."""
+        return tuple(x for x, mass in _poles(self).items() if math.isnan(mass))
 
     def _about(self, x: float) -> "Subordinated | None":
         """The law of X - x with its own digits next to 0, x being the place of a hard edge; None where unknown."""
@@ -139,11 +145,11 @@ class Subordinated(Law):
 
     def _density(self, x: FloatArray, band: int) -> FloatArray:
         low, high = self.bands[band]
-        for x0, mass in _poles(self).items():
-            reach = 2e-4 * (high - low)
+        for x0 in self._blind:
+            reach = 2e-4 * min(high - low, self._width)
             near = np.abs(x - x0) < reach
-            if math.isnan(mass) and np.any(near) and low < x0 - 3 * reach and x0 + 3 * reach < high:
-                # T_x is nearly the identity here: the fixed point is lost, the density is smooth
+            if np.any(near) and low < x0 - 3 * reach and x0 + 3 * reach < high:
+                # the fixed point is lost here, the density is smooth
                 nodes = x0 + reach * np.array([-3.0, -1.5, 1.5, 3.0])
                 value = x.copy()
                 value[near] = _lagrange(nodes, self._density(nodes, band), x[near])
@@ -175,15 +181,21 @@ class Subordinated(Law):
 
     def _near_hard_edge(self, x0: float, band: int, distance: FloatArray) -> NDArray[np.bool_]:
         """Where the distance to an end of a band, a pole, needs a coordinate of its own."""
-        if _poles(self).get(x0, math.nan) != 0 or _about(self, x0) is None:
+        if _poles(self).get(x0, math.nan) != 0 or x0 not in self.bands[band] or (x0 == 0 and not _about(self, x0)):
             return np.zeros(distance.shape, bool)
-        return (distance > 0) & (distance < NEAR * _local(self, band))
+        reach = NEAR if _about(self, x0) else NODES[0] ** 2
+        return (distance > 0) & (distance < reach * _local(self, band))
 
     def _hard_density(self, x0: float, distance: FloatArray) -> FloatArray:
         """The density at x0 + distance, to the relative digits of `distance` of one sign."""
-        law = _about(self, x0)
-        assert law is not None  # by _near_hard_edge
-        step = NEAR * min(_local(self, k) for k, ends in enumerate(self.bands) if x0 in ends)
+        law, size = _about(self, x0), min(_local(self, k) for k, ends in enumerate(self.bands) if x0 in ends)
+        if law is None:  # density times root of the distance is smooth in that root
+            x = x0 + math.copysign(size, distance[0]) * NODES**2
+            root = np.sqrt(np.abs(x - x0) / size)
+            band = next(k for k, (low, high) in enumerate(self.bands) if low < x[0] < high)
+            found = np.sqrt(np.abs(distance) / size)
+            return _lagrange(root, self._density(x, band) * root, found) / found
+        step = NEAR * size
         z = np.array([math.copysign(step, distance[0]) + 0j])
         start = fixed_point(lambda w, k: law._map(z[k], w), law._start(z))
         z, start = distance.astype(np.complex128), start * np.sqrt(np.abs(distance) / step)
