@@ -131,11 +131,15 @@ class FreeProduct(Subordinated):
         return (self.second, self.first) if self.second._ends[0] < 0 else (self.first, self.second)
 
     def _map(self, z: ComplexArray, w: ComplexArray) -> ComplexArray:
-        base, factor = self._ordered
+        (base, factor), z = self._ordered, self._off_zero(z)
         return -z / excess(factor, -z / excess(base, w))
 
     def _transform(self, z: ComplexArray, w: ComplexArray) -> ComplexArray:
-        return w / z * stieltjes(self._ordered[0], w)
+        return w / self._off_zero(z) * stieltjes(self._ordered[0], w)
+
+    def _off_zero(self, z: ComplexArray) -> ComplexArray:
+        """At z = 0 the equations read 0/0; next to it a signed product has its limit."""
+        return np.where(z == 0, 1e-30 * self._size[1], z) if self._signed else z
 
     def _start(self, z: ComplexArray) -> ComplexArray:
         if self._signed:

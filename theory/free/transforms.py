@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
 from theory.law import Law
+from theory.laws.alpha_stable import AlphaStable, _integrals
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -96,7 +97,7 @@ def excess(law: Law, w: ComplexArray) -> ComplexArray:
     far = ~(np.abs(u) < 1e4 * reach) if law.tail_index == math.inf else np.isinf(u)
     near = np.where(far, complex(mean, reach), w)
     series = -mean - (variance + third / u) / u
-    value = -1 / stieltjes(law, near) - near
+    value = _stable_excess(law, near) if isinstance(law, AlphaStable) else -1 / stieltjes(law, near) - near
     if law.tail_index < math.inf:  # where rounding of Im w hides Im h, that is nothing to the other law's; but not 0
         value = value.real + 1j * np.copysign(np.maximum(value.imag * np.sign(w.imag), TINY * reach), w.imag)
     return np.where(far, np.where(np.isinf(u), -mean, series), value)
@@ -117,6 +118,16 @@ def stieltjes(law: Law, w: ComplexArray) -> ComplexArray:
         density = np.copysign(np.pi * law.pdf(w[k].real), w[k].imag)
         value[k] = value[k].real + 1j * (density + w[k].imag * slope / w[k].real)
     return value
+
+
+def _stable_excess(law: AlphaStable, w: ComplexArray) -> ComplexArray:
+    """-(1 + w m)/m, 1 + w m = alpha J, an even function: -1/m - w loses all digits of |w|^(1 - alpha) far out."""
+    y = w / law.scale
+    point = np.abs(y.real) + 1j * np.maximum(np.abs(y.imag), 1e-300)
+    sums = _integrals(law.alpha, np.where(np.isfinite(y), point, 1j))
+    share = law.alpha * sums[:, 1]
+    share = np.where((y.real < 0) != (y.imag < 0), share.conj(), share)
+    return -share / stieltjes(law, w)
 
 
 def checked_range(name: str, values: FloatArray, low: float, high: float) -> None:
