@@ -1,7 +1,7 @@
 """Coordinates of one band of a free convolution that keep the distances to its ends, and reach far down power tails.
 
-`theory.band.Band` for finite windows; x = origin +- 2 scale sinh^2(t/2) for a half line, x = centre + scale sinh t for the
-line: square-root edges and power tails are smooth in t.
+`theory.band.Band` for finite windows; x = origin +- 2 scale sinh^2(t/2) for a half line, centre + scale sinh t for
+the line: square-root edges and power tails are smooth in t.
 """
 
 import math

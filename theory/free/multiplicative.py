@@ -139,7 +139,7 @@ class FreeProduct(Subordinated):
 
     def _off_zero(self, z: ComplexArray) -> ComplexArray:
         """At z = 0 the equations read 0/0; next to it a signed product has its limit."""
-        return np.where(z == 0, 1e-30 * self._size[1], z) if self._signed else z
+        return np.asarray(np.where(z == 0, 1e-30 * self._size[1], z), np.complex128) if self._signed else z
 
     def _start(self, z: ComplexArray) -> ComplexArray:
         if self._signed:

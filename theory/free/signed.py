@@ -1,6 +1,6 @@
 """Edges of products with a law of both signs, on whose gaps psi(1/w) is not monotone: w itself, of that law, is varied.
 
-    x = w_1 w_2 eta,   eta = -h_1(w_1)/w_1 = -h_2(w_2)/w_2,   T'(w_1) = k_1 k_2,   k = d log h/d log w,   h = F - identity
+    x = w_1 w_2 eta,   eta = -h_1(w_1)/w_1 = -h_2(w_2)/w_2,   T'(w_1) = k_1 k_2,   k = d log h/d log w,   h = F - w
 
 w_1 belongs to the signed law. For each real w_1 in a gap the value y = psi_1(1/w_1) has one w_2 in each gap of the
 positive law; the pair belongs to a point outside the support where T' < 1.

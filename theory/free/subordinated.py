@@ -96,7 +96,7 @@ class Subordinated(Law):
         """Density of the continuous part."""
         density = np.where(np.isnan(x), np.nan, 0.0)
         for band, (low, high) in enumerate(self.bands):
-            inside = (x > low) & (x < high)
+            inside = (x > low) & (x < high) & (np.abs(x) < 1e299)
             if np.any(inside):
                 density[inside] = self._density(x[inside], band)
         for x0, mass in _poles(self).items():
