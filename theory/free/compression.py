@@ -14,6 +14,7 @@ from theory.free.rotation import rotated
 from theory.free.subordinated import Subordinated
 from theory.free.transforms import centre, ends, excess, point, require_law, stieltjes, width
 from theory.law import Law, Pairs
+from theory.laws.exponential import Exponential
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.laws.point_masses import PointMasses
 from theory.laws.semicircle import Semicircle
@@ -26,8 +27,9 @@ ComplexArray = NDArray[np.complex128]
 def free_power(law: Law, power: float) -> Law:
     """The law with R-transform power R(g), power >= 1: for whole numbers the free sum of that many copies.
 
-    Constants, semicircles and Marchenko-Pastur laws give one of their kind, the rest a `FreePower`. Raises ValueError
-    for a power below 1, at which the law need not exist, and for laws that `FreePower` refuses.
+    Constants, semicircles and Marchenko-Pastur laws give one of their kind, the rest a `FreePower`; the law may take
+    both signs and be unbounded. Raises ValueError for a power below 1, at which the law need not exist, and for laws
+    that `FreePower` refuses. Source: Nica and Speicher 1996; 2006, corollary 14.13.
 
     >>> free_power(Semicircle(1.0), 2.5)
     Semicircle(variance=2.5)
@@ -48,8 +50,8 @@ def free_compression(law: Law, fraction: float) -> Law:
     """Eigenvalues of the upper left corner, `fraction` of the rows and columns, of a matrix in a random basis.
 
     R_fraction(g) = R(fraction g) (Nica and Speicher 1996): the free power 1/fraction, scaled by `fraction`. The corner
-    of A is P A P for a projection P onto random directions, without the zeros. Raises ValueError for a fraction
-    outside (0, 1] and for laws that `FreePower` refuses.
+    of A is P A P for a projection P onto random directions, without the zeros. The law may take both signs and be
+    unbounded. Raises ValueError for a fraction outside (0, 1] and for laws that `FreePower` refuses.
 
     >>> free_compression(MarchenkoPastur(0.5), 0.5)
     MarchenkoPastur(ratio=0.25, variance=1.0)
@@ -67,8 +69,8 @@ class FreePower(Subordinated):
         m(z) = m_1(w),   w = (z + (power - 1) F_1(w))/power,   F_1 = -1/m_1
 
     An atom power a has mass power mass_1(a) - (power - 1) where that is positive.
-    Raises ValueError for a power that is not above 1, laws that are constant, unbounded or not of eigenvalues.
-    Source: Nica and Speicher 1996; Belinschi and Bercovici 2004.
+    Raises ValueError for a power that is not above 1, laws that are constant or of singular values.
+    Source: Nica and Speicher 1996; 2006, corollary 14.13; atoms and subordination Belinschi and Bercovici 2004.
 
     >>> signs = PointMasses([(-1.0, 0.5), (1.0, 0.5)])
     >>> [round(x, 12) for x in FreePower(signs, 5.0).bands[0]]  # Kesten-McKay of degree 5
@@ -87,11 +89,12 @@ class FreePower(Subordinated):
 
     @classmethod
     def examples(cls) -> Sequence["FreePower"]:
-        """Atoms, a power next to 1, a gap, large powers, extreme scales."""
+        """Atoms, a power next to 1, a gap, large powers, extreme scales, no upper end."""
         three = PointMasses([(-1.0, 0.35), (0.0, 0.3), (2.0, 0.35)])
         pairs: list[tuple[Law, float]] = [
             (PointMasses([(0.0, 0.7), (1.0, 0.3)]), 1.2), (three, 1.5), (three, 2.0), (Uniform(0.0, 1.0), 1.01),
             (PointMasses([(1e-8, 0.5), (4e-8, 0.5)]), 10 / 3), (MarchenkoPastur(0.3).shifted(-1.0), 50.0),
+            (Exponential(1.0), 2.5),
         ]  # fmt: skip
         return [cls(law, power) for law, power in pairs]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.free.hard_edges import hard_density, near_hard_edge
 from theory.quadrature import panel_points, resolve
 from theory.tables import BandTable, _invert
 
@@ -83,11 +84,10 @@ def _density(law: "Subordinated", number: int, axis: Any, t: FloatArray) -> Floa
     value = np.zeros(x.shape)
     inside = (x > law.bands[number][0]) & (x < law.bands[number][1])
     value[inside] = law._density(x[inside], number) * axis.jacobian(axis.angle(x[inside]))
-    for edge, distance in zip(law.bands[number], axis.distances(t), strict=True):
-        sign = 1.0 if edge == law.bands[number][0] else -1.0
-        near = law._near_hard_edge(edge, number, distance)
+    for edge, distance, sign in zip(law.bands[number], axis.distances(t), (1, -1), strict=True):
+        near = near_hard_edge(law, edge, number, distance)
         if np.any(near):
-            value[near] = law._hard_density(edge, sign * distance[near]) * axis.jacobian(t[near])
+            value[near] = hard_density(law, edge, number, sign * distance[near]) * axis.jacobian(t[near])
     return np.where(np.isfinite(value), value, 0.0).reshape(shape)
 
 

@@ -76,7 +76,9 @@ def support(branches: Sequence[Branch], atoms: Sequence[float], scale: float) ->
     for x in atoms:
         points = np.where(np.abs(points - x) <= finest, x, points)
     bands = zip(points[::2], points[1::2], strict=True)
-    return tuple((float(low), float(high)) for low, high in bands if high - low > _least(low, high))
+    # where T' is a product of infinity and zero, a signed law's margin is rounding noise on a stretch as narrow
+    noise = finest if any(one.signed for one in branches) else 0.0
+    return tuple((float(low), float(high)) for low, high in bands if high - low > max(_least(low, high), noise))
 
 
 def _least(low: float, high: float) -> float:

@@ -15,9 +15,11 @@ from theory.free.signed import signed_branches
 from theory.free.subordinated import Subordinated
 from theory.free.transforms import centre, ends, excess, point, require_law, require_positive, stieltjes, width
 from theory.law import Law, Pairs
+from theory.laws.exponential import Exponential
 from theory.laws.generalized_marchenko_pastur import GeneralizedMarchenkoPastur
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.laws.point_masses import PointMasses
+from theory.laws.semicircle import Semicircle
 from theory.laws.uniform import Uniform
 
 FloatArray = NDArray[np.float64]
@@ -25,11 +27,14 @@ ComplexArray = NDArray[np.complex128]
 
 
 def free_product(first: Law, second: Law) -> Law:
-    """Multiplicative free convolution: eigenvalues of A^{1/2} O B O^T A^{1/2}, A, B >= 0, O uniformly orthogonal.
+    """Multiplicative free convolution: eigenvalues of A^{1/2} O B O^T A^{1/2}, A >= 0, O uniformly orthogonal.
 
-    A constant scales; Marchenko-Pastur with finitely many atoms, or with a law that has negative values too, is the
-    sample covariance of that population, `GeneralizedMarchenkoPastur`; everything else is a `FreeProduct`. Raises
-    ValueError as that does.
+        S_product(y) = S_A(y) S_B(y),   S(y) = (1 + y)/y psi^{-1}(y),   psi(z) = int z x/(1 - z x) dF(x)
+
+    One law, of either order, must be on [0, oo); the other may take both signs, and both be unbounded. A constant
+    scales; Marchenko-Pastur with finitely many atoms, or with a bounded law that has negative values too, is the sample
+    covariance of that population, `GeneralizedMarchenkoPastur`; everything else is a `FreeProduct`. Raises ValueError
+    as that does. Source: Voiculescu 1987; Bercovici and Voiculescu 1993; signed laws Arizmendi and Perez-Abreu 2009.
 
     >>> from theory.laws.point_masses import PointMasses
     >>> free_product(MarchenkoPastur(0.5, 2.0), PointMasses([(1.0, 0.5), (3.0, 0.5)]))
@@ -53,15 +58,18 @@ def free_product(first: Law, second: Law) -> Law:
 
 @dataclass(frozen=True)
 class FreeProduct(Subordinated):
-    """Eigenvalues of A^{1/2} O B O^T A^{1/2}, A and B >= 0 with the two laws, O uniformly orthogonal, n -> oo.
+    """Eigenvalues of A^{1/2} O B O^T A^{1/2}, A >= 0 and B with the two laws, O uniformly orthogonal, n -> oo.
 
         z m(z) = w_1 m_1(w_1) = w_2 m_2(w_2),   w_1 w_2 = z/eta,   eta = 1 + 1/(z m(z))
 
     w_1 is the fixed point of w -> -z/h_2(-z/h_1(w)), h = F - identity, F = -1/m: the published equations at 1/z and
-    1/w. The atom at 0 has the larger of both masses, an atom a b mass_1(a) + mass_2(b) - 1 where that is positive.
-    Raises ValueError for laws that are constant, unbounded, not of eigenvalues or take negative values;
-    ArithmeticError where an equation is not solved.
-    Source: Voiculescu 1987; Belinschi and Bercovici 2007, theorem 3.1; atoms Belinschi 2003.
+    1/w. With a law of both signs w_1 is its point, and the map one of the whole upper half plane: w_2 = -z/h_1(w_1) may
+    lie in either half plane, off [0, oo). The atom at 0 has the larger of both masses, an atom a b
+    mass_1(a) + mass_2(b) - 1 where that is positive. A symmetric B gives a symmetric product, whose square is
+    A x A x B^2. Raises ValueError for laws that are constant or of singular values, and where both take negative
+    values; ArithmeticError where an equation is not solved.
+    Source: Voiculescu 1987; Belinschi and Bercovici 2007, section 3; signed laws Arizmendi and Perez-Abreu 2009;
+    atoms Belinschi 2003.
 
     >>> law = FreeProduct(MarchenkoPastur(1.0), MarchenkoPastur(1.0))  # Fuss-Catalan
     >>> law.bands, round(law.moment(3), 9)
@@ -84,14 +92,15 @@ class FreeProduct(Subordinated):
 
     @classmethod
     def examples(cls) -> Sequence["FreeProduct"]:
-        """A gap, zeros, hard edges at 0, products of projections, an atom between bands, extreme scales."""
+        """A gap, zeros, hard edges at 0, projections, an atom between bands, extreme scales, both signs, no end."""
         half = PointMasses([(1.0, 0.5), (2.0, 0.5)])
         coin = PointMasses([(0.0, 0.7), (1.0, 0.3)])
         pairs: list[tuple[Law, Law]] = [
             (MarchenkoPastur(0.5), PointMasses([(1.0, 0.45), (8.0, 0.55)])), (coin, coin),
             (MarchenkoPastur(2.0), PointMasses([(0.0, 0.6), (8.0, 0.4)])), (MarchenkoPastur(1.0), Uniform(1.0, 2.0)),
             (PointMasses([(1.0, 0.45), (5.0, 0.55)]), PointMasses([(1.0, 0.17), (1.3, 0.83)])),
-            (Uniform(0.0, 1e8), half.scaled(1e-8)),
+            (Uniform(0.0, 1e8), half.scaled(1e-8)), (half, Uniform(-1.0, 2.0)), (Semicircle(1.0), coin),
+            (Uniform(0.0, 1.0), Semicircle(1.0)), (MarchenkoPastur(0.5), Exponential(1.0)),
         ]  # fmt: skip
         return [cls(first, second) for first, second in pairs]
 
@@ -171,12 +180,13 @@ class FreeProduct(Subordinated):
 
     @property
     def _width(self) -> float:
-        """Of numbers the size of w where the half plane is that of w."""
+        """Where the half plane is that of w, the scale of w."""
         return width(self._ordered[0]) if self._signed else super()._width
 
     def _stieltjes(self, z: ComplexArray) -> ComplexArray:
         # at 0 the equations read 0/0; E 1/x is the product of both
-        value = np.asarray(super()._stieltjes(np.where(z == 0, 1j * self._width, z)), np.complex128)
+        off = np.asarray(np.where(z == 0, 1j * self._width, z), np.complex128)
+        value = np.asarray(super()._stieltjes(off), np.complex128)
         if np.any(z == 0):
             value[z == 0] = self.first._stieltjes(z[z == 0]) * self.second._stieltjes(z[z == 0])
         return value
@@ -200,8 +210,8 @@ class FreeProduct(Subordinated):
         if base.tail_index <= 1:
             return 1 / (1 / base.tail_index + heavy)
         if self._signed and abs(base.mean) <= 1e-14 * width(base):
-            return min(base.tail_index, 2 * factor.tail_index) if not heavy else \
-                1 / (max(1 / base.tail_index, 0.5) + heavy)
+            least = max(1 / base.tail_index, 0.5)
+            return 1 / (least + heavy) if heavy else min(base.tail_index, 2 * factor.tail_index)
         return min(base.tail_index, factor.tail_index)
 
     @property
@@ -243,7 +253,8 @@ def _diverges(law: Law) -> bool:
     if law._ends[0] > 0:
         return False
     size = width(law)
-    near, nearer = law._stieltjes(np.array([-1e-60, -1e-120]) * size + 0j).real
+    with np.errstate(all="ignore"):
+        near, nearer = law._stieltjes(np.array([-1e-60 * size, -1e-120 * size], np.complex128)).real
     return bool(nearer > near * (1 + 1e-6))
 
 

@@ -47,7 +47,8 @@ def signed_branches(base: Gap, factor: Gap) -> Sequence[Branch]:
 def _at(gap: Gap, s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """w, r = w - F, k and y = psi(1/w) at the coordinates s; at an atom their limits."""
     w = gap._place(s)
-    step = 1e-8 * np.maximum(gap._distance(w), 1e-290)
+    # m may vanish on the gap, and h is infinite there: a step that is short beside any distance to such a point
+    step = 1e-20 * np.maximum(gap._distance(w), 1e-270)
     h = excess(gap.law, w + 1j * step)
     r, k = -h.real, w * (h.imag / step) / h.real
     y = r / (w - r)

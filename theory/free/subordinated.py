@@ -17,10 +17,10 @@ from theory.free.axis import Axis, HalfLine, Line
 from theory.free.cumulated import cumulated, quantile
 from theory.free.edges import Branch, support
 from theory.free.fixed_point import fixed_point, relative_residual, require_small
+from theory.free.guide import guide
+from theory.free.hard_edges import hard_density, lagrange, near_hard_edge
 from theory.law import Law, Pairs, _whole, elementwise
 
-NEAR = 1e-4  # of a band, next to a hard edge where the distance to it is carried by itself
-NODES = 2e-3 * np.arange(1.0, 6.0)  # roots of such distances where it can't be: the density is extrapolated
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
@@ -63,6 +63,10 @@ class Subordinated(Law):
         """Places next to which the density is interpolated: T_x is nearly the identity there."""
         return tuple(x for x, mass in _poles(self).items() if math.isnan(mass))
 
+    def _hard(self, x0: float) -> bool:
+        """Whether the density is infinite at x0."""
+        return _poles(self).get(x0) == 0
+
     def _about(self, x: float) -> "Subordinated | None":
         """The law of X - x with its own digits next to 0, x being the place of a hard edge; None where unknown."""
         return None
@@ -99,13 +103,10 @@ class Subordinated(Law):
             inside = (x > low) & (x < high) & (np.abs(x) < 1e299)
             if np.any(inside):
                 density[inside] = self._density(x[inside], band)
-        for x0, mass in _poles(self).items():
-            if mass == 0:
-                for band in (k for k, ends in enumerate(self.bands) if x0 in ends):
-                    low, high = self.bands[band]
-                    near = (x > low) & (x < high) & self._near_hard_edge(x0, band, np.abs(x - x0))
-                    if np.any(near):
-                        density[near] = self._hard_density(x0, x[near] - x0)
+            for x0 in (x0 for x0 in (low, high) if self._hard(x0)):
+                near = inside & near_hard_edge(self, x0, band, np.abs(x - x0))
+                if np.any(near):
+                    density[near] = hard_density(self, x0, band, x[near] - x0)
                 density[x == x0] = np.inf
         return density
 
@@ -136,6 +137,8 @@ class Subordinated(Law):
     def moment(self, k: int) -> float:
         """E X^k, atoms included; infinite, or NaN where both tails are, from `tail_index` on."""
         _whole(k)
+        if self.tail_index < math.inf and k in (1, 2) and k < self.tail_index:
+            return self.mean if k == 1 else self.mean**2 + self.std**2  # of a tail quadrature sees the rounding
         if k < self.tail_index:
             return super().moment(k)
         down, up = (math.isinf(x) for x in self._ends)
@@ -152,11 +155,11 @@ class Subordinated(Law):
                 # the fixed point is lost here, the density is smooth
                 nodes = x0 + reach * np.array([-3.0, -1.5, 1.5, 3.0])
                 value = x.copy()
-                value[near] = _lagrange(nodes, self._density(nodes, band), x[near])
+                value[near] = lagrange(nodes, self._density(nodes, band), x[near])
                 value[~near] = self._density(x[~near], band)
                 return value
         z = x.astype(np.complex128)
-        return np.maximum(self._transform(z, self._solve(z, _guide(self, band).start(x))).imag / np.pi, 0.0)
+        return np.maximum(self._transform(z, self._solve(z, guide(self, band).start(x))).imag / np.pi, 0.0)
 
     def _stieltjes(self, z: ComplexArray) -> ComplexArray:
         upper: ComplexArray = np.where(z.imag < 0, z.conj(), z)
@@ -178,30 +181,6 @@ class Subordinated(Law):
         if math.isinf(low) and math.isinf(high):
             return Line(start, end, middle, width)
         return HalfLine(start, end, width, 1 if math.isfinite(low) else -1)
-
-    def _near_hard_edge(self, x0: float, band: int, distance: FloatArray) -> NDArray[np.bool_]:
-        """Where the distance to an end of a band, a pole, needs a coordinate of its own."""
-        if _poles(self).get(x0, math.nan) != 0 or x0 not in self.bands[band] or (x0 == 0 and not _about(self, x0)):
-            return np.zeros(distance.shape, bool)
-        reach = NEAR if _about(self, x0) else NODES[0] ** 2
-        return (distance > 0) & (distance < reach * _local(self, band))
-
-    def _hard_density(self, x0: float, distance: FloatArray) -> FloatArray:
-        """The density at x0 + distance, to the relative digits of `distance` of one sign."""
-        law, size = _about(self, x0), min(_local(self, k) for k, ends in enumerate(self.bands) if x0 in ends)
-        if law is None:  # density times root of the distance is smooth in that root
-            x = x0 + math.copysign(size, distance[0]) * NODES**2
-            root = np.sqrt(np.abs(x - x0) / size)
-            band = next(k for k, (low, high) in enumerate(self.bands) if low < x[0] < high)
-            found = np.sqrt(np.abs(distance) / size)
-            return _lagrange(root, self._density(x, band) * root, found) / found
-        step = NEAR * size
-        z = np.array([math.copysign(step, distance[0]) + 0j])
-        start = fixed_point(lambda w, k: law._map(z[k], w), law._start(z))
-        z, start = distance.astype(np.complex128), start * np.sqrt(np.abs(distance) / step)
-        # nothing but the distance sets the scale here
-        w = fixed_point(lambda w, k: law._map(z[k], w), start)
-        return np.maximum(law._transform(z, w).imag / np.pi, 0.0)
 
     def _solve(self, z: ComplexArray, start: ComplexArray) -> ComplexArray:
         return self._settled(z, fixed_point(lambda w, k: self._map(z[k], w), start, self._width))
@@ -253,30 +232,6 @@ class Subordinated(Law):
         return np.min([np.maximum(np.maximum(low - x, x - high), 0.0) for low, high in pieces], axis=0)
 
 
-class _Guide:
-    """Fixed points on one band at equal distances in its coordinate: starts that save most of the solver's steps."""
-
-    def __init__(self, law: Subordinated, band: int) -> None:
-        self.axis, self.size = law._axis(band), law._width
-        low, high = self.axis.ends
-        self.angle = np.linspace(low, high, 131 + int(4 * (high - low - np.pi)))[1:-1]
-        x = self.axis.at(self.angle)
-        z = x.astype(np.complex128)
-        self.w = law._solve(z, law._start(z))
-        self.bounded = math.isfinite(law.bands[band][1] - law.bands[band][0])
-        self.share = self.w.real / np.hypot(x, self.size)
-
-    def start(self, x: FloatArray) -> ComplexArray:
-        """Interpolates; Im w falls like the angle towards the edges, over many decades down a tail."""
-        t = self.axis.angle(x)
-        if not self.bounded:
-            real = np.interp(t, self.angle, self.share) * np.hypot(x, self.size)
-            return real + 1j * np.exp(np.interp(t, self.angle, np.log(np.maximum(self.w.imag, 1e-250 * self.size))))
-        end = np.minimum(np.minimum(t / self.angle[0], (np.pi - t) / self.angle[0]), 1.0)
-        real, imag = np.interp(t, self.angle, self.w.real), np.interp(t, self.angle, self.w.imag)
-        return real + 1j * np.maximum(imag * end, 1e-12 * np.max(self.w.imag))
-
-
 @functools.lru_cache(maxsize=64)
 def _poles(law: Subordinated) -> dict[float, float]:
     """Atoms with their masses; points of infinite density with mass 0; points where T_x is the identity with NaN.
@@ -307,27 +262,3 @@ def _bands(law: Subordinated) -> Pairs:
 
 def _split(low: float, high: float, x: float) -> Pairs:
     return ((low, x), (x, high)) if low < x < high else ((low, high),)
-
-
-@functools.lru_cache(maxsize=64)
-def _guide(law: Subordinated, band: int) -> _Guide:
-    with np.errstate(all="ignore"):
-        return _Guide(law, band)
-
-
-@functools.lru_cache(maxsize=64)
-def _about(law: Subordinated, x: float) -> Subordinated | None:
-    return law._about(x)
-
-
-def _local(law: Subordinated, band: int) -> float:
-    """The width of a band, or that of the law if it is narrower."""
-    low, high = law.bands[band]
-    return min(high - low, law._width)
-
-
-def _lagrange(nodes: FloatArray, values: FloatArray, x: FloatArray) -> FloatArray:
-    """The polynomial through (nodes, values) at x."""
-    one = np.eye(len(nodes))
-    factors = np.where(one == 1, 1.0, (x[:, None, None] - nodes) / (nodes[:, None] - nodes + one))
-    return np.prod(factors, axis=-1) @ values

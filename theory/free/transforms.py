@@ -23,12 +23,18 @@ TINY = 1e-200  # of the scale of a law
 
 
 def cauchy_transform(law: Law, z: Any) -> Any:
-    """G(z) = int dF(x)/(z - x), minus the Stieltjes transform of `theory.Law`; NaN on the support."""
+    """G(z) = int dF(x)/(z - x), minus the Stieltjes transform of `theory.Law`; NaN on the support.
+
+    The sign is Voiculescu's (1986); zG(z) -> 1 at infinity.
+    """
     return -law.stieltjes(z)
 
 
 def psi_transform(law: Law, z: Any) -> Any:
-    """psi(z) = int z x/(1 - z x) dF(x) = G(1/z)/z - 1, the generating function of the moments; NaN at z = 0."""
+    """psi(z) = int z x/(1 - z x) dF(x) = G(1/z)/z - 1, the generating function of the moments; NaN at z = 0.
+
+    NaN on the support of 1/X too. Source: Voiculescu 1987.
+    """
     z = np.asarray(z)
     with np.errstate(all="ignore"):
         value = cauchy_transform(law, 1 / z) / z - 1
@@ -36,7 +42,7 @@ def psi_transform(law: Law, z: Any) -> Any:
 
 
 def eta_transform(law: Law, z: Any) -> Any:
-    """eta = psi/(1 + psi) = 1 - z F(1/z), F = 1/G."""
+    """eta = psi/(1 + psi) = 1 - z F(1/z), F = 1/G; NaN where psi is. Source: Belinschi and Bercovici 2007."""
     psi = np.asarray(psi_transform(law, z))
     value = psi / (1 + psi)
     return value if value.ndim else value.item()
@@ -46,7 +52,9 @@ def r_transform(law: Law, g: ArrayLike) -> Any:
     """R(g) = G^{-1}(g) - 1/g for real g that G takes on the real axis outside the ends of the support.
 
     R(g) = kappa_1 + kappa_2 g + kappa_3 g^2 + ... with the free cumulants. Closed forms for the semicircle and
-    Marchenko-Pastur laws, elsewhere by inversion to rounding error. Raises ValueError for g outside that range.
+    Marchenko-Pastur laws, elsewhere by inversion to rounding error. A law without an upper end has its g < 0, one
+    without a lower end its g > 0. Raises ValueError for g outside that range and for a law without both.
+    Source: Voiculescu 1986; free cumulants Speicher 1994.
 
     >>> from theory import MarchenkoPastur
     >>> r_transform(MarchenkoPastur(0.5), 0.2) == 1 / (1 - 0.5 * 0.2)
@@ -67,8 +75,8 @@ def r_transform(law: Law, g: ArrayLike) -> Any:
 def s_transform(law: Law, z: ArrayLike) -> Any:
     """S(z) = (1 + z)/z psi^{-1}(z), real z with mass at 0 - 1 < z < psi at the upper edge; the law on [0, oo).
 
-    S(0) = 1/mean. By inversion to rounding error. Raises ValueError for z outside that range and for a law with
-    negative values.
+    S(0) = 1/mean. By inversion to rounding error; z < 0 for a law without an upper end. Raises ValueError for z outside
+    that range and for a law with negative values. Source: Voiculescu 1987.
 
     >>> from theory import MarchenkoPastur
     >>> round(s_transform(MarchenkoPastur(0.5), -0.2), 12) == round(1 / (1 - 0.5 * 0.2), 12)
