@@ -12,7 +12,7 @@ from experiments.few_steps import _one_step_laws as laws
 from experiments.few_steps import _samples
 from experiments.few_steps import _spectrum_figures as drawn
 from experiments.few_steps._noise_laws import Case
-from experiments.few_steps._spectrum_figures import MAIN, at_point, distances, singular_values, stored_rates
+from experiments.few_steps._spectrum_figures import MAIN, at_point, distances, predicted, singular_values, stored_rates
 from spectrax import captures, claim, sweep
 from spectrax.models import TwoLayer
 from spectrax.optimizers import Adam
@@ -27,7 +27,7 @@ KS = {1.0: 0.008, np.inf: 0.012}  # of the mean distance between bulk and law, u
 EXPONENT = 2  # standard errors
 SAME_HILL = 0.02  # what two laws may differ by and still have one exponent
 BEYOND = (5.0, 0.05)  # of the number past the isotropic edge: so many, and this share of it
-PAST = 1.01  # times the edge of the replicate's own law: what lies past it is an outlier
+PAST = 1.01  # times the edge of the law, from rate 1 on of the replicate's own: what lies past it is an outlier
 OUTLIER = 0.02  # of the largest singular value
 OVERLAP = 0.15  # of the mean squared overlap with the samples of largest residual
 OWN_SECOND = {"cubic": 0.05}  # as SECOND, against the replicate's own law, where the tail hangs on single samples
@@ -99,7 +99,7 @@ class Point:
 
 def points(c):
     """Name -> point; `c` is a Config or, of a stored result, its dictionary."""
-    c = c if isinstance(c, Config) else Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()})
+    c = c if isinstance(c, Config) else replace(Config(), **c)  # lists for tuples
     main = Point(c.samples, c.inputs, c.width, c.noise_std)
     found = {MAIN: main}
     for size in c.sizes:
@@ -143,7 +143,7 @@ def predict(c: Config) -> xr.Dataset:
 
     For the main setting and the losses also the second value, exponent and number with each cause of the tail left out.
     """
-    found = []
+    found: list[xr.Dataset] = []
     for name, point in points(c).items():
         explained = name == MAIN or name.startswith("loss")
         for rate in rates_of(c, name):
@@ -169,22 +169,22 @@ def claims(r):
 
 
 def own_laws(r, name, rate):
-    """One law per replicate, from its own pulls and mean gradient; None where the run is missing."""
+    """One law per replicate, from its own pulls and mean gradient from rate 1 on; None where the run is missing."""
     at, case = at_point(r, name, rate), points(r.config)[name].case()
     squares, drive = (at[v].transpose("replicate", ...).values for v in ("squared_pull", "drive"))
-    return [laws.measured(case, rate, s.tobytes(), q.tobytes()) if np.isfinite(q).any() else None
-            for s, q in zip(squares, drive, strict=True)]
+    each = zip(squares, drive, strict=True)
+    return [None if np.isnan(q).all() else laws.of(case, rate) if rate < 1 else
+            laws.measured(case, rate, s.tobytes(), q.tobytes()) for s, q in each]
 
 
 def spectrum(at, own, point, what, rate):
     """Outlier, second singular value, distance of the bulk, number past the isotropic edge and past any edge."""
-    says, values = at.predicted, singular_values(at)
+    says, values = predicted(at), singular_values(at)
     if says["detached"]:
         yield claim.equals(what + "largest singular value", "theory.adam_step", values[:, -1],
                            float(says["location"]), relative=OUTLIER)
         past = [np.sum(v > PAST * law.top) if law else np.nan for v, law in zip(values, own, strict=True)]
-        yield claim.equals(what + "one value past the edge of the replicate's own law", "theory.AdamBulk", past, 1.0,
-                           tolerance=0.5)
+        yield claim.equals(what + "one value past the edge of the law", "theory.AdamBulk", past, 1.0, tolerance=0.5)
     within = next(margin for least, margin in SECOND.items() if point.samples >= least)
     yield claim.equals(what + "second singular value", "theory.AdamBulk", values[:, -2], float(says["second"]),
                        relative=within)
@@ -211,7 +211,7 @@ def exponents(at, what, name):
     """Hill's exponent, and the fitted one for the main setting, of the predicted singular values."""
     for exponent in ("hill", "alpha") if name == MAIN else ("hill",):
         label = {"hill": "Hill's exponent", "alpha": "fitted exponent"}[exponent]
-        yield claim.equals(what + label, "theory.AdamBulk", at[exponent], float(at.predicted[exponent]),
+        yield claim.equals(what + label, "theory.AdamBulk", at[exponent], float(predicted(at)[exponent]),
                            sigmas=EXPONENT)
 
 
@@ -225,7 +225,7 @@ def localised(at, what, rate, point):
         yield claim.equivalent(what + "bulk vectors overlap alike with samples of large and small residual", "ours",
                                most / rest, 1.0, margin=OVERLAP)
         return
-    expected = float(group_overlap(at.predicted["sample_overlap"], 0.01))
+    expected = float(group_overlap(predicted(at)["sample_overlap"], 0.01))
     yield claim.differs(what + "bulk vectors point at samples of large residual", "ours", most, rest, sign=+1)
     yield claim.equals(what + "overlap of ten bulk vectors with the 1 % largest residuals", "resolvent", most, expected,
                        relative=OVERLAP)
@@ -243,7 +243,7 @@ def causes(r):
     case = points(r.config)[MAIN].case()
     for rate in [x for x in stored_rates(r, MAIN) if x >= 1]:
         at, what = at_point(r, MAIN, rate), f"rate {rate:g}: "
-        says, second = at.predicted, singular_values(at)[:, -2]
+        says, second = predicted(at), singular_values(at)[:, -2]
         yield claim.equivalent(what + "columns of unequal noise alone give Hill's exponent", "theory.AdamBulk",
                                at["hill"], float(says["hill_profile"]), margin=SAME_HILL)
         for other, words in laws.WITHOUT.items():
