@@ -50,7 +50,7 @@ def test_two_fair_coins_are_resolved_next_to_both_hard_edges(shift):
     upper = 2 - distance
     above = 2 / np.pi * np.arcsin(np.sqrt((2 - upper) / 2))  # at the rounded x
     assert law.sf(upper) == pytest.approx(above, rel=1e-10, abs=1e-15)
-    assert law.quantile(1 - p) == pytest.approx(upper, abs=3e-16)
+    assert law.quantile(1 - p) == pytest.approx(upper, abs=2e-15)  # a few roundings
     assert law.pdf(upper) == pytest.approx(1 / (np.pi * np.sqrt(upper * (2 - upper))), rel=1e-12)
 
 

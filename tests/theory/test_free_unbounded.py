@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from theory import testing
 from theory.free.additive import FreeSum, free_sum
 from theory.free.compression import FreePower, free_compression, free_power
 from theory.free.multiplicative import FreeProduct, free_product
@@ -31,9 +32,9 @@ def test_cauchy_noise_moves_the_transform_into_the_half_plane(law):
     total, x = free_sum(AlphaStable(1.0, 0.5), law), np.array([-1e8, -30.0, -1.0, 0.0, 0.3, 2.0, 100.0, 1e6])
     assert total.bands == ((-math.inf, math.inf),)
     # 1e-12: two solved equations, relative all the way down the tail
-    assert total.pdf(x) == pytest.approx(np.imag(law.stieltjes(x + 0.5j)) / np.pi, rel=1e-12)
+    assert total.pdf(x) == pytest.approx(np.array([law.stieltjes(complex(v, 0.5)).imag for v in x]) / np.pi, rel=1e-12)
     z = np.array([0.3 + 0.2j, -5 - 1e-3j, 1e5 + 1j])
-    assert total.stieltjes(z) == pytest.approx(law.stieltjes(z + 0.5j * np.sign(z.imag)), rel=1e-13)
+    assert total.stieltjes(z) == pytest.approx(law.stieltjes(z + np.array([0.5j, -0.5j, 0.5j])), rel=1e-13)
     assert total.sf(1e9) * 1e9 * np.pi == pytest.approx(0.5, rel=1e-7)  # first correction 1e-9, quadrature of 1e-10
     assert total.cdf(total.quantile(P)) == pytest.approx(P, abs=1e-12)
     assert math.isinf(total.std)
@@ -138,6 +139,12 @@ def test_exponential_sums_converge_at_every_scale(scale):
                 FreeSum(PointMasses([(-20 * scale, 0.1), (0.0, 0.9)]), Exponential(scale / 10)),
                 FreeSum(EXPONENTIAL.scaled(scale), PointMasses([(0.0, 0.5), (3 * scale, 0.5)]))):  # fmt: skip
         assert law.expectation(lambda x: x) == pytest.approx(law.mean, abs=1e-11 * law.std)
+
+
+@pytest.mark.slow
+def test_a_sum_with_power_tails_passes_the_suite():
+    # not among the examples, as other unbounded laws aren't: the suite asks for half a million densities, 10 to 40 s
+    testing.check(FreeSum(AlphaStable(1.0), COIN))
 
 
 @pytest.mark.slow

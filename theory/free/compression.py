@@ -14,7 +14,6 @@ from theory.free.rotation import rotated
 from theory.free.subordinated import Subordinated
 from theory.free.transforms import centre, ends, excess, point, require_law, stieltjes, width
 from theory.law import Law, Pairs
-from theory.laws.exponential import Exponential
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.laws.point_masses import PointMasses
 from theory.laws.semicircle import Semicircle
@@ -89,12 +88,11 @@ class FreePower(Subordinated):
 
     @classmethod
     def examples(cls) -> Sequence["FreePower"]:
-        """Atoms, a power next to 1, a gap, large powers, extreme scales, no upper end."""
+        """Atoms, a power next to 1, a gap, large powers, extreme scales."""
         three = PointMasses([(-1.0, 0.35), (0.0, 0.3), (2.0, 0.35)])
         pairs: list[tuple[Law, float]] = [
             (PointMasses([(0.0, 0.7), (1.0, 0.3)]), 1.2), (three, 1.5), (three, 2.0), (Uniform(0.0, 1.0), 1.01),
             (PointMasses([(1e-8, 0.5), (4e-8, 0.5)]), 10 / 3), (MarchenkoPastur(0.3).shifted(-1.0), 50.0),
-            (Exponential(1.0), 2.5),
         ]  # fmt: skip
         return [cls(law, power) for law, power in pairs]
 

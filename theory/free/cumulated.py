@@ -96,7 +96,9 @@ def _pieces(law: "Subordinated") -> list[Piece]:
     pieces: list[Piece] = [(x, mass, None, 0.0, 0.0) for x, mass in law.atoms]
     for table in cumulated(law):
         starts = table.band.at(table.edges[:-1])
-        for x, _ in law.atoms:  # a panel that begins at an atom comes after it, however its start is rounded
+        axis = table.band
+        for x in (x for x, _ in law.atoms if axis.low < x < axis.high):
+            # a panel that begins at an atom comes after it, however its start is rounded
             starts = np.where(table.edges[:-1] == table.band.angle(np.array(x)), x, starts)
         rows = zip(starts, table.masses, table.edges[:-1], table.edges[1:], strict=True)
         pieces += [(float(x), float(m), table, float(low), float(high)) for x, m, low, high in rows]

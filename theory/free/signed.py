@@ -33,9 +33,7 @@ def signed_branches(base: Gap, factor: Gap) -> Sequence[Branch]:
         return x, np.where(inside, 1 + k * other.rest / other.c, -1.0)
 
     s = _grid(base, factor)
-    lowest, highest = (0.0 if math.isinf(x) else -x for x in (base.end, base.start))
-    if base.outer:
-        lowest, highest = float(s[0]), float(s[-1])
+    lowest, highest = _end(base, base.end), _end(base, base.start)
     if base.outer and not factor.outer:
         below = Branch(evaluate, s[s < 0], lowest, 0.0, factor.below or factor.above, False, signed=True)
         above = Branch(evaluate, s[s > 0], 0.0, highest, False, factor.below or factor.above, signed=True)
@@ -55,10 +53,16 @@ def _at(gap: Gap, s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, Fl
     for end, side in ((gap.start, 1.0), (gap.end, -1.0)):
         mass = gap._mass(end)
         if mass > 0:
-            here = w == end
+            here = s == _end(gap, end)
+            w = np.where(here, end, w)
             r = np.where(here, end, r)
             y = np.where(here, side * math.copysign(math.inf, end) if end else mass - 1, y)
     return w, r, k, y
+
+
+def _end(gap: Gap, x: float) -> float:
+    """The coordinate of an end of the gap."""
+    return 0.0 if math.isinf(x) else float(gap._coordinate(np.array(x)))
 
 
 def _grid(base: Gap, factor: Gap) -> FloatArray:

@@ -180,11 +180,10 @@ def point(law: Law) -> float | None:
 
 @functools.lru_cache(maxsize=256)
 def moments(law: Law) -> tuple[float, float, float, float]:
-    """Returns mean, variance, third centred moment and half the width of the window; of heavy tails, `width`."""
+    """Returns mean, variance, third centred moment and half the `width`; without the variance for heavy tails."""
     if law.tail_index < math.inf:
-        return law.mean, math.inf, math.nan, width(law)
-    low, high = ends(law)
-    return law.mean, law.std**2, law.free_cumulant(3), (high - low) / 2
+        return law.mean, math.inf, math.nan, width(law) / 2
+    return law.mean, law.std**2, law.free_cumulant(3), width(law) / 2
 
 
 def ends(law: Law) -> tuple[float, float]:
