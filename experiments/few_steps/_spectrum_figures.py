@@ -11,7 +11,7 @@ from spectrax.figures import key, look
 from spectrax.result import together
 from spectrax.spectrum import Spectrum
 
-MAIN = "main"
+MAIN, BARE = "main", "no epsilon"  # Adam as in the paper, and nearly the sign of the gradient, as theory has it
 SHOWN = (0.1, 0.3, 1.0, 3.0, 10.0)
 LINES = {"full law": ("", "-"), **{words: (f"_{name}", dash) for (name, words), dash in
                                    zip(laws.WITHOUT.items(), ("--", "-.", ":"), strict=True)}}
@@ -78,16 +78,16 @@ def spectrum(r, axes, cases):
 
 
 def tail(r, axes, cases):
-    """Number of singular values beyond a place, per replicate: the law, and the law without each cause."""
-    rates = [rate for rate in stored_rates(r, MAIN) if rate >= 1 and any(np.isclose(rate, s) for s in SHOWN)]
-    rates = rates or stored_rates(r, MAIN)[-1:]
-    case = cases[MAIN]
+    """Number of singular values beyond a place, per replicate: the law, and the law without each cause of the tail."""
+    rates = [rate for rate in stored_rates(r, BARE) if rate >= 1 and any(np.isclose(rate, s) for s in SHOWN)]
+    rates = rates or stored_rates(r, BARE)[-1:]
+    case = cases[BARE]
     for ax, rate in zip(np.ravel(axes(1, len(rates))), rates, strict=True):
-        at = at_point(r, MAIN, rate)
+        at = at_point(r, BARE, rate)
         values = singular_values(at)[:, ::-1]
         edge, most = float(predicted(at)["edge"]), int(1.5 * float(predicted(at)["beyond"])) + 5
         count = np.arange(1, most)
-        for row in values:
+        for row in values[np.isfinite(values).all(axis=1)]:
             ax.plot(row[1:most] / edge, count, color=look.PALETTE[0], alpha=0.35, linewidth=0.7)
         key.add(ax, {"measured, one line per replicate": key.line(color=look.PALETTE[0], alpha=0.6)})
         for words, (ending, dash) in LINES.items():
@@ -103,10 +103,13 @@ def against_rate(variable, label, measure, scaled=False):
     """A number of the main setting against the rate, with the full law and each reduced one."""
 
     def figure(r, axes, cases):
-        ax, at = axes(), r.at(setting=MAIN, optimizer="adam", learning_rate=stored_rates(r, MAIN), step=1)
-        says = predicted(at)
-        unit = says["edge"] if scaled else 1.0
-        figures.against(ax, (measure(at, says) / unit).rename(variable), centre="mean", log="x")
+        ax, words = axes(), {MAIN: f"Adam, epsilon {r.config['epsilon']:g}", BARE: "Adam, no epsilon"}
+        names = [name for name in words if name in r.axes["setting"]]
+        each = {words[n]: r.at(setting=n, optimizer="adam", learning_rate=stored_rates(r, n), step=1) for n in names}
+        says = next(iter(each.values())).predicted
+        unit = says["edge"].drop_vars("setting", errors="ignore") if scaled else 1.0
+        data = {w: measure(at, at.predicted) / unit for w, at in each.items()}
+        figures.against(ax, together(data, "setting").rename(variable), by="setting", centre="mean", log="x")
         for words, (ending, dash) in LINES.items():
             y = says[variable + ending] / unit
             ax.plot(says.learning_rate, y, color=look.INK, linestyle=dash, linewidth=0.9, zorder=3)
@@ -126,9 +129,9 @@ def beyond_of(at, says):
 
 def origin(r, axes, cases):
     """Left: the second singular value by loss. Right: overlap of bulk vectors with samples, by rank of the residual."""
-    names = [name for name in (MAIN, "loss absolute", "loss cubic") if name in r.axes["setting"]]
-    words = {MAIN: "squared loss", "loss absolute": "absolute loss", "loss cubic": "cubic loss"}
-    rates = [rate for rate in stored_rates(r, MAIN) if all(rate in stored_rates(r, name) for name in names)]
+    names = [name for name in (BARE, "loss absolute", "loss cubic") if name in r.axes["setting"]]
+    words = {BARE: "squared loss", "loss absolute": "absolute loss", "loss cubic": "cubic loss"}
+    rates = [rate for rate in stored_rates(r, BARE) if all(rate in stored_rates(r, name) for name in names)]
     panels = np.ravel(axes(1, 1 + min(len(rates), 2)))
     each = {words[n]: r.at(setting=n, optimizer="adam", learning_rate=rates, step=1) for n in names}
     data = {w: second_of(at, None) / predicted(at)["edge"] for w, at in each.items()}
