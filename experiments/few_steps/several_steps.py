@@ -165,7 +165,8 @@ def bulk_variance(at, matrix="W"):
 def formula(what, measured, says, share):
     """Where the flag stands the formula holds, and beats the simpler rules; where it falls, say how far off it is."""
     two, source = says["two directions"], "theory.projected_outlier"
-    if np.nanmean(share) > VALID:
+    share = share[np.isfinite(share)]
+    if share.size and share.mean() > VALID:
         yield claim.equals(what + "largest singular value from two directions", source, measured, two, relative=WITHIN)
         for other in ("rayleigh", "independent", "chain"):
             yield claim.differs(what + f"nearer than {other}", source, error(two, measured),

@@ -41,19 +41,6 @@ def test_two_fair_coins_give_the_arcsine_law():
     assert law.pdf(1 + 1e-14) == pytest.approx(1 / np.pi, rel=1e-11)
 
 
-@pytest.mark.parametrize("shift", [0.0, 5.0])
-def test_two_fair_coins_are_resolved_next_to_both_hard_edges(shift):
-    law, p = FreeSum(FAIR.shifted(shift), FAIR.shifted(-shift)), np.geomspace(1e-7, 0.1, 13)
-    distance = 2 * np.sin(np.pi * p / 2) ** 2
-    assert law.cdf(distance) == pytest.approx(p, rel=1e-13)  # it was off by 1e-8 at 1e-6; rounding of the quadrature
-    assert law.quantile(p) == pytest.approx(distance, rel=1e-12)
-    upper = 2 - distance
-    above = 2 / np.pi * np.arcsin(np.sqrt((2 - upper) / 2))  # at the rounded x
-    assert law.sf(upper) == pytest.approx(above, rel=1e-10, abs=1e-15)
-    assert law.quantile(1 - p) == pytest.approx(upper, abs=3e-16)
-    assert law.pdf(upper) == pytest.approx(1 / (np.pi * np.sqrt(upper * (2 - upper))), rel=1e-12)
-
-
 def test_two_unfair_coins_keep_an_atom_and_have_exact_edges():
     law = FreeSum(UNFAIR, UNFAIR)
     half = math.sqrt(1 - 0.4**2)

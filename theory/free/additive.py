@@ -1,8 +1,4 @@
-"""Sums of free variables: the spectrum of A + O B O^T for a uniformly random orthogonal O.
-
-The analogue for rectangular matrices with Gaussian noise, singular values of a signal plus noise, is
-`theory.InformationPlusNoise`.
-"""
+"""Sums of free variables: the spectrum of A + O B O^T for a uniformly random orthogonal O."""
 
 import functools
 import math
@@ -17,10 +13,8 @@ from theory.free.edges import Branch, branch
 from theory.free.gaps import Gap, Inverse, gaps
 from theory.free.rotation import rotated
 from theory.free.subordinated import Subordinated
-from theory.free.transforms import centre, ends, excess, point, require_law, stieltjes, width
+from theory.free.transforms import excess, point, require_bounded
 from theory.law import Law, Pairs
-from theory.laws.alpha_stable import AlphaStable
-from theory.laws.exponential import Exponential
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.laws.point_masses import PointMasses
 from theory.laws.semicircle import Semicircle
@@ -33,12 +27,8 @@ ComplexArray = NDArray[np.complex128]
 def free_sum(first: Law, second: Law) -> Law:
     """Additive free convolution: eigenvalues of A + O B O^T, A and B with the two laws, O uniformly orthogonal.
 
-        R_sum(g) = R_A(g) + R_B(g),   R(G(z)) = z - 1/G(z),   G(z) = int dF(x)/(z - x)
-
-    Any two laws, bounded or not, of eigenvalues or of the scalars on a diagonal. A constant shifts; two semicircles
-    and two Marchenko-Pastur laws of equal jump ratio variance give one of their kind; everything else is a `FreeSum`.
-    Raises ValueError as that does. For signal plus noise of rectangular matrices see `theory.InformationPlusNoise`.
-    Source: Voiculescu 1986; without bounds Bercovici and Voiculescu 1993.
+    A constant shifts; two semicircles and two Marchenko-Pastur laws of equal jump ratio variance give one of their
+    kind; everything else is a `FreeSum`. Raises ValueError as that does.
 
     >>> from theory import MarchenkoPastur, Semicircle
     >>> free_sum(Semicircle(0.5), Semicircle(0.25))
@@ -46,8 +36,8 @@ def free_sum(first: Law, second: Law) -> Law:
     >>> [round(x, 6) for x in free_sum(MarchenkoPastur(0.25), Semicircle(0.04)).bands[0]]
     [0.119101, 2.302709]
     """
-    require_law("first", first)
-    require_law("second", second)
+    require_bounded("first", first)
+    require_bounded("second", second)
     for law, other in ((first, second), (second, first)):
         constant = point(law)
         if constant is not None:
@@ -69,11 +59,9 @@ class FreeSum(Subordinated):
 
     w_1 is the fixed point of w -> z + h_2(z + h_1(w)), h = F - identity; where `second` is a semicircle or
     Marchenko-Pastur law, of w -> z - R_2(G_1(w)). An atom a + b has mass mass_1(a) + mass_2(b) - 1 where that is
-    positive. Without bounds on a law the outer band ends at infinity, and beside AlphaStable(1, scale), the Cauchy law,
-    m(z) = m_2(z + i scale). Raises ValueError for laws that are constant or of singular values; ArithmeticError where
-    an equation is not solved (seen for sums of sums without bounds, whose inner transform is itself solved for).
-    Source: Voiculescu 1986; Belinschi and Bercovici 2007, theorem 4.1; atoms Bercovici and Voiculescu 1998, theorem
-    7.4; the scalar equation Biane 1997 for the semicircle.
+    positive. Raises ValueError for laws that are constant, unbounded or not of eigenvalues; ArithmeticError where an
+    equation is not solved.
+    Source: Voiculescu 1986; Belinschi and Bercovici 2007, theorem 4.1; atoms Bercovici and Voiculescu 1998.
     """
 
     first: Law
@@ -81,13 +69,13 @@ class FreeSum(Subordinated):
 
     def __post_init__(self) -> None:
         for name in ("first", "second"):
-            law = require_law(name, getattr(self, name))
+            law = require_bounded(name, getattr(self, name))
             if point(law) is not None:
                 raise ValueError(f"{name} must not be constant; got {law!r}; use free_sum or shifted")
 
     @classmethod
     def examples(cls) -> Sequence["FreeSum"]:
-        """Hard edges, atoms, three bands, a tiny third atom, opposite signs, extreme scales, no ends, a power tail."""
+        """Hard edges, atoms, three bands, a tiny third atom, opposite signs, extreme ratios and scales."""
         fair, unfair = PointMasses([(0.0, 0.5), (1.0, 0.5)]), PointMasses([(0.0, 0.7), (1.0, 0.3)])
         three = PointMasses([(-1.0, 0.35), (0.0, 0.3), (2.0, 0.35)])
         sparse = PointMasses([(0.0, 1 - 1e-6), (3.0, 1e-6)])
@@ -95,7 +83,7 @@ class FreeSum(Subordinated):
             (fair, fair), (unfair, unfair), (three, Semicircle(0.05)), (three, MarchenkoPastur(3.0, 0.1)),
             (three, PointMasses([(0.0, 0.835), (0.3, 0.165)])), (Semicircle(1.0), sparse),
             (MarchenkoPastur(0.2), MarchenkoPastur(3.0).scaled(-1.0)), (MarchenkoPastur(1e-4), Semicircle(1e-4)),
-            (Uniform(0.0, 1e8), fair.scaled(1e8)), (Exponential(2.0), Semicircle(1.0)), (AlphaStable(1.0), fair),
+            (Uniform(0.0, 1e8), fair.scaled(1e8)),
         ]  # fmt: skip
         return [cls(first, second) for first, second in pairs]
 
@@ -108,11 +96,6 @@ class FreeSum(Subordinated):
     def std(self) -> float:
         """Root of the sum of the variances."""
         return math.hypot(self.first.std, self.second.std)
-
-    @property
-    def tail_index(self) -> float:
-        """That of the heavier tail."""
-        return min(self.first.tail_index, self.second.tail_index)
 
     def free_cumulant(self, k: int) -> float:
         """Sum of the free cumulants."""
@@ -134,14 +117,14 @@ class FreeSum(Subordinated):
         base, added = self._ordered
         closed = closed_r_transform(added)
         if closed:
-            return z - closed.value(-stieltjes(base, w))
+            return z - closed.value(-base._stieltjes(w))
         return z + excess(added, z + excess(base, w))
 
     def _start(self, z: ComplexArray) -> ComplexArray:
-        return super()._start(z - centre(self._ordered[1]))
+        return super()._start(z - self._ordered[1].mean)
 
     def _transform(self, z: ComplexArray, w: ComplexArray) -> ComplexArray:
-        return stieltjes(self._ordered[0], w)
+        return self._ordered[0]._stieltjes(w)
 
     def _branches(self) -> Sequence[Branch]:
         base, added = self._ordered
@@ -155,22 +138,6 @@ class FreeSum(Subordinated):
         return tuple((a + b, p + q - 1) for a, p in self.first.atoms for b, q in self.second.atoms)
 
     @property
-    def _reach(self) -> tuple[float, float]:
-        (a, b), (c, d) = ends(self.first), ends(self.second)
-        return a + c, b + d
-
-    @property
-    def _size(self) -> tuple[float, float]:
-        return centre(self.first) + centre(self.second), width(self.first) + width(self.second)
-
-    def _about(self, x: float) -> "FreeSum | None":
-        for a, p in self.first.atoms:
-            for b, q in self.second.atoms:
-                if a + b == x and abs(p + q - 1) < 1e-14:
-                    return FreeSum(self.first.shifted(-a), self.second.shifted(-b))
-        return None
-
-    @property
     def _ordered(self) -> tuple[Law, Law]:
         return _ordered(self.first, self.second)
 
@@ -182,7 +149,7 @@ def _ordered(first: Law, second: Law) -> tuple[Law, Law]:
     The point that belongs to a narrow law passes near infinity inside bands, where the equation loses its digits.
     """
     known = [bool(closed_r_transform(law)) for law in (first, second)]
-    swap = known[0] if known[0] != known[1] else width(first) < width(second)
+    swap = known[0] if known[0] != known[1] else first.std < second.std
     return (second, first) if swap else (first, second)
 
 
@@ -193,8 +160,7 @@ def _divisible_branch(gap: Gap, closed: ClosedR) -> Branch:
         w, _, c, _ = gap.at(y)
         return w + closed.value(y), c - y**2 * closed.slope(y)
 
-    y = gap.table[1]
-    return Branch(evaluate, y[y != 0], gap.lowest, gap.highest, gap.below, gap.above)
+    return Branch(evaluate, gap.table[1], gap.lowest, gap.highest, gap.outer)
 
 
 def _pairing(first: Inverse, second: Inverse) -> tuple[FloatArray, FloatArray]:

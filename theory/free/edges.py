@@ -28,16 +28,13 @@ class Branch(NamedTuple):
     y: FloatArray  # rising grid that resolves them
     lowest: float  # bounds of y, -oo and oo next to atoms
     highest: float
-    below: bool  # whether y = 0 belongs to x = -oo
-    above: bool  # whether y = 0 belongs to x = oo
+    outer: bool  # whether x passes infinity at y = 0
     multiplicative: bool = False
-    signed: bool = False  # y is a coordinate of the signed law's gap, see `theory.free.signed`
 
     def scaled_margin(self, y: FloatArray) -> FloatArray:
         """The margin without its zeros where one of the points passes infinity or zero; -1 where that is undefined."""
         with np.errstate(all="ignore"):
-            zeros = np.abs(y * (1 + y)) if self.multiplicative else y**2
-            margin = self.evaluate(y)[1] / (1.0 if self.signed else zeros)
+            margin = self.evaluate(y)[1] / (np.abs(y * (1 + y)) if self.multiplicative else y**2)
         return np.where(np.isnan(margin), -1.0, margin)
 
     def place(self, y: FloatArray) -> FloatArray:
@@ -50,41 +47,31 @@ def branch(first: Gap, second: Gap, evaluate: Pairing) -> Branch | None:
     """The branch of a pair of gaps from x and margin of both inverses; None where y or margin leave no room for it."""
     lowest, highest = max(first.lowest, second.lowest), min(first.highest, second.highest)
     y = np.union1d(first.table[1], second.table[1])
-    y = y[(y > lowest) & (y < highest) & (y != 0)]
+    y = y[(y > lowest) & (y < highest)]
     if len(y) < 3 or first.peak + second.peak < 0.9:  # c_1 + c_2 > 1 is needed; 0.1 for the coarse table
         return None
-    below, above = first.below and second.below, first.above and second.above
-    return Branch(lambda y: evaluate(first.at(y), second.at(y)), y, lowest, highest, below, above, first.multiplicative)
+    outer = first.outer and second.outer
+    return Branch(lambda y: evaluate(first.at(y), second.at(y)), y, lowest, highest, outer, first.multiplicative)
 
 
-def support(branches: Sequence[Branch], atoms: Sequence[float], scale: float) -> Pairs:
-    """Returns the connected components of the continuous part from all branches; ends next to `atoms` are put there.
-
-    `scale` takes the place of the width of an unbounded support. A gap that reaches infinity has y = 0 there.
-    """
+def support(branches: Sequence[Branch], atoms: Sequence[float]) -> Pairs:
+    """Returns the connected components of the continuous part from all branches; ends next to `atoms` are put there."""
     holes, bottom, top = [], -np.inf, np.inf
     for one in branches:
         for low, high in _positive(one):
             ends = one.place(np.array([low, high]))
-            below, above = one.below and low < 0 <= high, one.above and low <= 0 < high
-            bottom, top = max(bottom, ends[0]) if below else bottom, min(top, ends[1]) if above else top
-            if not (below or above):
+            if one.outer and low < 0 < high:
+                bottom, top = max(bottom, ends[0]), min(top, ends[1])
+            else:
                 holes.append((ends[1], ends[0]))
     # where x hardly moves with y the margin is rounding noise, and a hole that narrow could not be told from it
-    finest = 1e-12 * (top - bottom if np.isfinite(top - bottom) else scale)
+    finest = 1e-12 * (top - bottom)
     holes = sorted((low, high) for low, high in holes if high - low > finest and bottom <= low and high <= top)
     points = np.array([bottom, *(x for hole in holes for x in hole), top])
     for x in atoms:
         points = np.where(np.abs(points - x) <= finest, x, points)
     bands = zip(points[::2], points[1::2], strict=True)
-    # where T' is a product of infinity and zero, a signed law's margin is rounding noise on a stretch as narrow
-    noise = finest if any(one.signed for one in branches) else 0.0
-    return tuple((float(low), float(high)) for low, high in bands if high - low > max(_least(low, high), noise))
-
-
-def _least(low: float, high: float) -> float:
-    size = abs(low) + abs(high)
-    return 4 * np.spacing(size) if np.isfinite(size) else 0.0
+    return tuple((float(low), float(high)) for low, high in bands if high - low > 4 * np.spacing(abs(low) + abs(high)))
 
 
 def _positive(branch: Branch) -> list[tuple[float, float]]:

@@ -48,14 +48,11 @@ def fixed_point(step: SelfMap, start: ComplexArray, scale: float = 0.0) -> Compl
         w[active[best]], residual[active[best]] = here[best], left[best]
         # on the way from far off a good step may raise the distance for a while
         better = gap <= distance[active] * (10.0 if count < FREE_STEPS else 1.0)
-        # steps in the disc reach no farther than a thousand times Im w
-        flat = (gap > 0.999) & (np.abs(slope) < 0.9) & bool(count % 2)
-        following = np.where(flat, _newton(here, value, slope), following)
-        trial[active] = _off_axis(np.where(better | flat, following, image[active]), scale)
+        trial[active] = np.where(better, following, image[active])
         image[active] = value
         distance[active] = np.where(better, gap, np.inf)
         failures[active[~best]] += 1
-        converged = better & ~flat & ((np.abs(move) < 1e-11) | (left < EPS / 2))
+        converged = better & ((np.abs(move) < 1e-11) | (left < EPS / 2))
         w[active[converged]] = following[converged]
         # next to an edge rounding of T keeps the steps from shrinking further
         floor = np.where(failures[active] > 15, 1e-12, 8 * EPS)
@@ -100,18 +97,6 @@ def require_small(residual: FloatArray) -> None:
             f"subordination equation must be solved to 1e-9; residual {worst:.1e} after {STEPS} steps; "
             "check that stieltjes of both laws is accurate next to the real axis (theory.testing.check)"
         )
-
-
-def _newton(w: ComplexArray, value: ComplexArray, slope: ComplexArray) -> ComplexArray:
-    """Newton's step on the real axis, next to which T is real: both parts of w keep their own digits."""
-    real = w.real + (value.real - w.real) / (1 - slope.real)
-    imag = w.imag + (value.imag - w.imag) / (1 - slope.real)
-    return real + 1j * np.where(imag > 0, imag, value.imag)
-
-
-def _off_axis(w: ComplexArray, scale: float) -> ComplexArray:
-    """w, its imaginary part kept from underflow."""
-    return w.real + 1j * np.maximum(w.imag, 1e-250 * (np.abs(w) + scale))
 
 
 def _value_and_slope(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.free.transforms import excess, moments, width
+from theory.free.transforms import excess, moments
 from theory.law import Law
 
 FloatArray = NDArray[np.float64]
@@ -31,10 +31,7 @@ class Inverse(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Gap:
-    """An interval without support: (start, end), or (start, oo) and (-oo, end) together where start > end.
-
-    Beside a law that is unbounded on one side start = -oo or end = oo; y is 0 there.
-    """
+    """An interval without support: (start, end), or (start, oo) and (-oo, end) together where start > end."""
 
     law: Law
     start: float  # where y is largest
@@ -45,16 +42,6 @@ class Gap:
     def outer(self) -> bool:
         """True for the gap through infinity."""
         return self.start > self.end
-
-    @property
-    def below(self) -> bool:
-        """True if the gap reaches -oo."""
-        return self.outer or math.isinf(self.start)
-
-    @property
-    def above(self) -> bool:
-        """True if the gap reaches oo."""
-        return self.outer or math.isinf(self.end)
 
     @property
     def highest(self) -> float:
@@ -78,15 +65,12 @@ class Gap:
         kept = np.isfinite(y) & ~special
         s, y = s[kept], np.maximum.accumulate(y[kept])
         rising = np.concatenate([[True], np.diff(y) > 0])
-        s, y = s[rising], y[rising]
-        if self._half:
-            s, y = (np.append(s, 0.0), np.append(y, 0.0)) if self.below else (np.append(0.0, s), np.append(0.0, y))
-        return s, y
+        return s[rising], y[rising]
 
     @functools.cached_property
     def peak(self) -> float:
-        """Largest c on the gap, up to the coarseness of the table; 1 for gaps that reach infinity."""
-        if self._infinite:
+        """Largest c on the gap, up to the coarseness of the table; 1 for the outer gap."""
+        if self.outer:
             return 1.0
         with np.errstate(all="ignore"):
             _, _, c = self._values(self._place(self.table[0]))
@@ -98,8 +82,8 @@ class Gap:
             w = self._invert(np.where(y == 0, 1e-290, y))
             _, _, c = self._values(w)
             rest = 1 - c
-            if self._infinite:
-                w = np.where(y == 0, np.inf if self.above else -np.inf, w)
+            if self.outer:
+                w = np.where(y == 0, np.inf, w)
                 rest = np.where(self._far(w), self._far_rest(w), rest)
                 c = 1 - rest
             r = -excess(self.law, w.astype(np.complex128)).real
@@ -123,7 +107,7 @@ class Gap:
             w = self._place(s)
             value, slope, _ = self._values(w)
             low, high = np.where(value < y, s, low), np.where(value < y, high, s)
-            slope = -slope * ((w - self._centre) ** 2 if self._infinite else 1.0)
+            slope = -slope * ((w - self._centre) ** 2 if self.outer else 1.0)
             new = s + (y - value) / slope
             new = np.where((new >= low) & (new <= high), new, (low + high) / 2)
             settled = np.abs(new - s) <= 1e-10 * np.abs(s)  # Newton's next step would be its square
@@ -143,13 +127,11 @@ class Gap:
         return -m, -slope, m**2 / slope
 
     def _far(self, w: FloatArray) -> NDArray[np.bool_]:
-        return ~(self._distance(w) < 1e4 * self._reach) if self.law.tail_index == math.inf else np.isinf(w)
+        return ~(self._distance(w) < 1e4 * self._reach)
 
     def _far_rest(self, w: FloatArray) -> FloatArray:
-        """1 - c from r = mean + variance/u + third/u^2 + ..., u = w - mean; 0 at infinity."""
+        """1 - c from r = mean + variance/u + third/u^2 + ..., u = w - mean."""
         mean, variance, third, _ = moments(self.law)
-        if math.isinf(variance):
-            return np.zeros(w.shape)
         u = w - mean
         fall = (variance + 2 * third / u) / u**2  # -dr/dw
         if not self.multiplicative:
@@ -159,36 +141,26 @@ class Gap:
 
     def _nodes(self) -> FloatArray:
         reach = self._reach
-        finite = [x for x in (self.start, self.end) if math.isfinite(x)]
-        farthest = max(map(abs, finite))
-        finest = max(1e-14 * reach, 4 * np.spacing(farthest))
-        near = _graded(finest, 1e4 * max(reach, farthest) if self._infinite else reach / 2)
-        return np.concatenate([self.start + near, self.end - near] if len(finite) == 2 else
-                              [self.end - near if self.below else self.start + near])
+        finest = max(1e-14 * reach, 4 * np.spacing(max(abs(self.start), abs(self.end))))
+        if not self.outer:
+            near = _graded(finest, reach / 2)
+            return np.concatenate([self.start + near, self.end - near])
+        far = _graded(finest, 1e4 * max(reach, abs(self.start), abs(self.end)))
+        return np.concatenate([self.start + far, self.end - far])
 
-    @functools.cached_property
+    @property
     def _reach(self) -> float:
-        return width(self.law) if self._half else abs(self.start - self.end)
-
-    @property
-    def _half(self) -> bool:
-        return math.isinf(self.start) or math.isinf(self.end)
-
-    @property
-    def _infinite(self) -> bool:
-        return self.outer or self._half
+        return abs(self.start - self.end)
 
     @property
     def _centre(self) -> float:
-        if self._half:
-            return self.end + self._reach if self.below else self.start - self._reach
         return (self.start + self.end) / 2
 
     def _coordinate(self, w: FloatArray) -> FloatArray:
-        return 1 / (w - self._centre) if self._infinite else -w
+        return 1 / (w - self._centre) if self.outer else -w
 
     def _place(self, s: FloatArray) -> FloatArray:
-        return self._centre + 1 / s if self._infinite else -s
+        return self._centre + 1 / s if self.outer else -s
 
     def _distance(self, w: FloatArray) -> FloatArray:
         return np.minimum(np.abs(w - self.start), np.abs(w - self.end))
@@ -202,20 +174,15 @@ class Gap:
 
 @functools.lru_cache(maxsize=64)
 def gaps(law: Law, multiplicative: bool) -> tuple[Gap, ...]:
-    """Returns the gaps of the support, those that reach infinity first; none for a law on the whole line."""
+    """Returns the gaps of the support, the outer one first."""
     pieces = merged((*law.bands, *((x, x) for x, _ in law.atoms)))
-    places = [(below[1], above[0]) for below, above in itertools.pairwise(pieces)]
-    low, high = pieces[0][0], pieces[-1][1]
-    if math.isfinite(low) or math.isfinite(high):
-        ends = (high if math.isfinite(high) else -math.inf, low if math.isfinite(low) else math.inf)
-        places.insert(0, ends)
-    return tuple(Gap(law, start, end, multiplicative) for start, end in places)
+    inner = itertools.pairwise(pieces)
+    outer = Gap(law, pieces[-1][1], pieces[0][0], multiplicative)
+    return (outer, *(Gap(law, below[1], above[0], multiplicative) for below, above in inner))
 
 
 def outer_gap(law: Law, *, multiplicative: bool) -> Gap:
-    """Returns the gap that reaches infinity; ValueError for a law that is unbounded on both sides."""
-    if not any(map(math.isfinite, law._ends)):
-        raise ValueError(f"law must be bounded on one side; got {law!r}; its transforms have no real inverse")
+    """Returns the gap through infinity."""
     return gaps(law, multiplicative)[0]
 
 
