@@ -66,6 +66,17 @@ class Case:
         unit = mean(slope) / noise
         return net._replace(c=-mean(pull, lambda z: z) / unit, residual=mean(square) / unit**2)
 
+    def memory(self) -> float:
+        """Correlation of a row's noise with the row itself: what its own output adds to the residuals, O(n^-1/2).
+
+            sqrt(2/pi) (E (s s')' - mu^2)/sqrt(h d nu R/n),   E (s s')' = E (z^2 - 1) s^2/2
+
+        The share mu^2 belongs to the mean row. Large for activations that grow fast; `theory.AdamBulk` neglects it.
+        """
+        net = self.network()
+        own = gaussian.expectation(lambda z: (z**2 - 1) * np.square(self.activation(z))) / 2 - net.mu**2
+        return math.sqrt(2 / math.pi * net.samples / (net.width * net.inputs * net.nu * net.residual)) * own
+
     def squares(self) -> np.ndarray:
         """Squared pulls at the n quantiles of |r|, in units of their mean, ascending (n,)."""
         net = network(*self.sizes, self.activation, self.teacher, self.noise_std)
@@ -102,7 +113,7 @@ class SharedNoise(Law):
     """Eigenvalues of W1^T W1/width without the outlier; the law of `theory.AdamBulk` with what enters it given.
 
     samples: n, infinity for columns without shared noise. means: q, or the means of the columns themselves (inputs,).
-    squares: squared pulls of the samples, any order and scale (m,), each of weight 1/m.
+    squares: squared pulls of the samples, any order and scale (m,), each of weight 1/m. memory: `Case.memory`.
     """
 
     kind: ClassVar[str] = "eigenvalues"
@@ -112,6 +123,7 @@ class SharedNoise(Law):
     samples: float
     means: Any
     squares: Any
+    memory: float = 0.0
 
     def __post_init__(self) -> None:
         square = np.sort(np.asarray(self.squares, dtype=np.float64))
@@ -202,7 +214,9 @@ class SharedNoise(Law):
         t, weight = self._columns(panels)
         # infinite t: the sign is sure, columns without noise
         beyond, first = erfc(t / math.sqrt(2)), 2 / math.pi * np.exp(-(t**2))
-        floor, gain = 1 + self.learning_rate**2 * (beyond * (2 - beyond) - first), self.learning_rate**2 * first
+        rate = self.learning_rate
+        floor = 1 + rate**2 * (beyond * (2 - beyond) - first) - 2 * rate * self.memory * np.sqrt(first)
+        gain = rate**2 * first
         rho, share = few_points(self.squares, 4 * panels, 2 * panels)
         return ColumnNoise(self.inputs / self.width, self.inputs / self.samples, floor, gain, weight, rho, share)
 

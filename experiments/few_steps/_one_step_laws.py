@@ -10,7 +10,7 @@ import numpy as np
 import theory
 from experiments.few_steps._noise_laws import Case, SharedNoise
 from experiments.few_steps._samples import SHARES, group_ends
-from spectrax.tails import fit_power_law, hill
+from spectrax.tails import hill
 from theory.training.network import sign_step
 
 # the law with causes of the tail left out, one more each
@@ -37,11 +37,15 @@ def without(case: Case, rate: float, other: str) -> Any:
 
 @functools.lru_cache(maxsize=1024)
 def measured(case: Case, rate: float, squares: bytes, drive: bytes) -> SharedNoise:
-    """The law from one replicate's captured `squared_pull` and `drive`, float64: bytes can be remembered."""
+    """The law from one replicate's captured `squared_pull` and `drive`, and from the rows' memory of themselves.
+
+    Arrays as bytes of float64, which can be remembered.
+    """
     square, means = np.frombuffer(squares), np.frombuffer(drive)
     net = case.network()
     means = means[np.isfinite(means)] * (net.mu / math.sqrt(net.nu))
-    return SharedNoise(rate, case.inputs, case.width, case.samples, means, square[np.isfinite(square)])
+    return SharedNoise(rate, case.inputs, case.width, case.samples, means, square[np.isfinite(square)],
+                       case.memory())
 
 
 def singular_values(law: Any, case: Case, rate: float) -> np.ndarray:
@@ -74,9 +78,12 @@ def prediction(case: Case, rate: float, vectors: int, explained: bool) -> Mappin
 
 
 def numbers(law: Any, case: Case, rate: float) -> dict[str, float]:
-    """Second singular value, exponents of the whole spectrum, number past the isotropic edge."""
+    """Second singular value, Hill's exponent of the whole spectrum, number past the isotropic edge.
+
+    Not the exponent of a fit that chooses where the tail begins: it follows fluctuations that quantiles don't have.
+    """
     values = singular_values(law, case, rate)
-    return {"second": float(values[-2]), "hill": hill(values**2).alpha, "alpha": fit_power_law(values**2).alpha,
+    return {"second": float(values[-2]), "hill": hill(values**2).alpha,
             "beyond": beyond(law, case, rate)}
 
 

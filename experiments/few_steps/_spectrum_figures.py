@@ -11,7 +11,7 @@ from spectrax.figures import key, look
 from spectrax.result import together
 from spectrax.spectrum import Spectrum
 
-MAIN = "main"
+MAIN, BARE = "main", "no epsilon"  # Adam as in the paper, and nearly the sign of the gradient, as theory has it
 SHOWN = (0.1, 0.3, 1.0, 3.0, 10.0)
 LINES = {"full law": ("", "-"), **{words: (f"_{name}", dash) for (name, words), dash in
                                    zip(laws.WITHOUT.items(), ("--", "-.", ":"), strict=True)}}
@@ -56,38 +56,39 @@ def distances(at, which, case):
 
 
 def spectrum(r, axes, cases):
-    """Bulk and outlier at telling rates, the law through the tail, and what isotropic noise would be."""
+    """The bulk at telling rates, its law through the tail, and what isotropic noise would be; titles: the outlier."""
     rates = [rate for rate in stored_rates(r, MAIN) if any(np.isclose(rate, s) for s in SHOWN)]
-    rates = rates or stored_rates(r, MAIN)
-    panels = np.ravel(axes(-(-len(rates) // 3), min(3, len(rates))))
+    rates, case = rates or stored_rates(r, MAIN), cases[MAIN]
+    panels = np.ravel(axes(-(-len(rates) // 2), min(2, len(rates))))
     for ax in panels[len(rates):]:
         ax.set_axis_off()
-    case = cases[MAIN]
     for ax, rate in zip(panels, rates, strict=False):
         at = at_point(r, MAIN, rate)
-        values = singular_values(at) ** 2 / case.width
-        values = values[np.isfinite(values).all(axis=1)]
-        out = bool(predicted(at)["detached"])
-        spectra = [Spectrum(v, (case.width, case.inputs), scale=case.width) for v in values]
-        place = [float(predicted(at)["location"]) ** 2 / case.width] if out else []
-        figures.spectrum(ax, spectra, law=laws.of(case, rate), outliers=values[:, -1] if out else (), predicted=place,
-                         null=laws.without(case, rate, "isotropic").pdf, scale="loglog", law_name="theory.AdamBulk")
-        ax.set(title=rf"$\eta$ = {rate:g}", xlabel=r"eigenvalue of $W_1^\top W_1/h$")
-        low = float(np.min(values))
-        ax.set_xlim(left=0.7 * low)
+        values, top = bulk(at, case), singular_values(at)[:, -1]
+        spectra = [Spectrum(v, (case.width, case.inputs), scale=case.width) for v in values if np.isfinite(v).all()]
+        figures.spectrum(ax, spectra, law=laws.of(case, rate), scale="loglog", law_name="theory.AdamBulk")
+        isotropic = laws.without(case, rate, "isotropic")
+        low, high = isotropic.bands[-1]
+        x = np.geomspace(low, high, 400)
+        line = {"color": look.ACCENT, "linewidth": 0.9, "linestyle": ":"}
+        ax.plot(x, isotropic.pdf(x), **line)
+        key.add(ax, {"isotropic noise of the same variance": key.line(**line)})
+        words = f"outlier {np.nanmean(top):.0f}, theory {float(predicted(at)['location']):.0f}"
+        title = rf"$\eta$ = {rate:g}" + (f", {words}" if predicted(at)["detached"] else ", no outlier")
+        ax.set(title=title, xlabel=r"bulk eigenvalue of $W_1^\top W_1/h$")
 
 
 def tail(r, axes, cases):
-    """Number of singular values beyond a place, per replicate: the law, and the law without each cause."""
-    rates = [rate for rate in stored_rates(r, MAIN) if rate >= 1 and any(np.isclose(rate, s) for s in SHOWN)]
-    rates = rates or stored_rates(r, MAIN)[-1:]
-    case = cases[MAIN]
+    """Number of singular values beyond a place, per replicate: the law, and the law without each cause of the tail."""
+    rates = [rate for rate in stored_rates(r, BARE) if rate >= 1 and any(np.isclose(rate, s) for s in SHOWN)]
+    rates = rates or stored_rates(r, BARE)[-1:]
+    case = cases[BARE]
     for ax, rate in zip(np.ravel(axes(1, len(rates))), rates, strict=True):
-        at = at_point(r, MAIN, rate)
+        at = at_point(r, BARE, rate)
         values = singular_values(at)[:, ::-1]
         edge, most = float(predicted(at)["edge"]), int(1.5 * float(predicted(at)["beyond"])) + 5
         count = np.arange(1, most)
-        for row in values:
+        for row in values[np.isfinite(values).all(axis=1)]:
             ax.plot(row[1:most] / edge, count, color=look.PALETTE[0], alpha=0.35, linewidth=0.7)
         key.add(ax, {"measured, one line per replicate": key.line(color=look.PALETTE[0], alpha=0.6)})
         for words, (ending, dash) in LINES.items():
@@ -100,18 +101,28 @@ def tail(r, axes, cases):
 
 
 def against_rate(variable, label, measure, scaled=False):
-    """A number of the main setting against the rate, with the full law and each reduced one."""
+    """A number against the rate with the full law and each reduced one; right: measured minus the full law."""
 
     def figure(r, axes, cases):
-        ax, at = axes(), r.at(setting=MAIN, optimizer="adam", learning_rate=stored_rates(r, MAIN), step=1)
-        says = predicted(at)
+        left, right = np.ravel(axes(1, 2, height=2.6))
+        words = {MAIN: f"Adam, epsilon {r.config['epsilon']:g}", BARE: "Adam, no epsilon"}
+        names = [name for name in words if name in r.axes["setting"]]
+        each = {words[n]: r.at(setting=n, optimizer="adam", learning_rate=stored_rates(r, n), step=1) for n in names}
+        says = next(iter(each.values())).predicted.drop_vars("setting", errors="ignore")
         unit = says["edge"] if scaled else 1.0
-        figures.against(ax, (measure(at, says) / unit).rename(variable), centre="mean", log="x")
-        for words, (ending, dash) in LINES.items():
-            y = says[variable + ending] / unit
-            ax.plot(says.learning_rate, y, color=look.INK, linestyle=dash, linewidth=0.9, zorder=3)
-            key.add(ax, {words: key.line(color=look.INK, linestyle=dash, linewidth=0.9)})
-        ax.set(ylabel=label)
+        data = together({w: measure(at, at.predicted) / unit for w, at in each.items()}, "setting").rename(variable)
+        full = says[variable] / unit
+        for ax, shift in ((left, 0.0), (right, full)):
+            figures.against(ax, data - shift, by="setting", centre="mean", log="x")
+            for name, (ending, dash) in LINES.items():
+                line = {"color": look.INK, "linestyle": dash, "linewidth": 0.9}
+                ax.plot(says.learning_rate, says[variable + ending] / unit - shift, zorder=3, **line)
+                key.add(ax, {name: key.line(**line)})
+            ax.set(ylabel=label)
+        gap = np.nanmax(np.abs((data - full).mean("replicate").values))
+        reduced = np.nanmax(np.abs((says[f"{variable}_profile"] / unit - full).values))
+        reach = 1.6 * max(gap, reduced)  # isotropic noise is far outside
+        right.set(ylabel="minus the full law", ylim=(-reach, reach))
 
     return figure
 
@@ -126,15 +137,15 @@ def beyond_of(at, says):
 
 def origin(r, axes, cases):
     """Left: the second singular value by loss. Right: overlap of bulk vectors with samples, by rank of the residual."""
-    names = [name for name in (MAIN, "loss absolute", "loss cubic") if name in r.axes["setting"]]
-    words = {MAIN: "squared loss", "loss absolute": "absolute loss", "loss cubic": "cubic loss"}
-    rates = [rate for rate in stored_rates(r, MAIN) if all(rate in stored_rates(r, name) for name in names)]
-    panels = np.ravel(axes(1, 1 + min(len(rates), 2)))
+    names = [name for name in (BARE, "loss absolute", "loss cubic") if name in r.axes["setting"]]
+    words = {BARE: "squared loss", "loss absolute": "absolute loss", "loss cubic": "cubic loss"}
+    rates = [rate for rate in stored_rates(r, BARE) if all(rate in stored_rates(r, name) for name in names)]
+    panels = np.ravel(axes(1, 1 + min(len(rates), 2), height=2.2))
     each = {words[n]: r.at(setting=n, optimizer="adam", learning_rate=rates, step=1) for n in names}
     data = {w: second_of(at, None) / predicted(at)["edge"] for w, at in each.items()}
     theory = {w: (predicted(at)["second"] / predicted(at)["edge"]).values for w, at in each.items()}
     figures.against(panels[0], together(data, "loss"), by="loss", theory=theory, centre="mean", null=1.0, log="x")
-    panels[0].set(ylabel="second value / isotropic edge")
+    panels[0].set(title="second singular value", ylabel="over the isotropic edge")
     for ax, rate in zip(panels[1:], rates[:: max(1, len(rates) - 1)], strict=False):
         chosen = {w: at.at(learning_rate=rate) for w, at in each.items()}
         found = {w: at["sample_overlap"].isel(vector=slice(1, None)).mean("vector") for w, at in chosen.items()}
@@ -142,34 +153,29 @@ def origin(r, axes, cases):
                 for w, at in chosen.items()}
         figures.against(ax, together(found, "loss"), x="share", by="loss", theory=says, centre="mean", null=1.0,
                         log="xy")
-        ax.set(title=rf"$\eta$ = {rate:g}", xlabel="samples, largest residual first, up to share",
-               ylabel=r"mean $\langle x_i, v\rangle^2$, ten vectors")
+        ax.set(title=rf"overlap, $\eta$ = {rate:g}", xlabel="largest residuals, up to share",
+               ylabel=r"mean $\langle x_i, v\rangle^2$")
 
 
 def settings(r, axes, cases):
-    """Every setting: second singular value over the predicted one, and distance of the bulk to the law."""
+    """Every setting: error of the second singular value and distance of the bulk; mean and standard error."""
     names = r.axes["setting"]
-    rates = [rate for rate in stored_rates(r, names[-1])]
-    panels = np.ravel(axes(2, 1, height=2.3))
-    ratio, gap = {}, {}
-    for rate in rates:
-        there = [name for name in names if rate in stored_rates(r, name)]
-        points = {name: at_point(r, name, rate) for name in there}
-        runs = {name: at["squared_norm"] for name, at in points.items()}
-        ratio[rate] = together({n: runs[n].copy(data=100 * (singular_values(at)[:, -2] / float(predicted(at)["second"])
-                                                            - 1)) for n, at in points.items()}, "setting")
-        gap[rate] = together({n: runs[n].copy(data=distances(at, laws.of(cases[n], rate), cases[n]))
-                              for n, at in points.items()}, "setting")
-    for ax, data, label, null in zip(panels, (ratio, gap), ("second value, error (%)", "distance of the bulk"),
-                                     ((-2.0, 2.0), None), strict=True):
-        figures.against(ax, together(data, "learning_rate").rename("value"), x="setting", by="learning_rate", null=null,
-                        centre="mean", log="y" if null is None else "")
-        ax.set(ylabel=label, xlabel="")
-        ax.tick_params(axis="x", rotation=30)
-        for line in ax.get_lines():
-            line.set_linestyle("none") if line.get_marker() not in ("", "None", None) else None
-        for text in ax.get_xticklabels():
-            text.set_horizontalalignment("right")
+    rates = stored_rates(r, names[-1])
+    upper, lower = np.ravel(axes(2, 1, height=2.4))
+    for k, rate in enumerate(rates):
+        style = {"color": look.colour_of(rate), "marker": look.marker_of(rate), "linestyle": "none"}
+        key.add(upper, {rf"$\eta$ = {rate:g}, mean ± s.e.": key.line(**style)})
+        for place, name in enumerate(names):
+            if rate in stored_rates(r, name):
+                at, x = at_point(r, name, rate), place + 0.2 * (k - (len(rates) - 1) / 2)
+                error = 100 * (singular_values(at)[:, -2] / float(predicted(at)["second"]) - 1)
+                for ax, y in ((upper, error), (lower, distances(at, laws.of(cases[name], rate), cases[name]))):
+                    y = y[np.isfinite(y)]
+                    ax.errorbar(x, np.mean(y), np.std(y, ddof=1) / len(y) ** 0.5 if len(y) > 1 else 0.0, **style)
+    upper.axhspan(-2, 2, color=look.NULL, alpha=0.5, zorder=0)
+    upper.set(ylabel="second value, error (%)", xticks=range(len(names)), xticklabels=[])
+    lower.set(ylabel="distance, bulk to law", ylim=(0, None))
+    lower.set_xticks(range(len(names)), [name.replace("_", " ") for name in names], rotation=35, ha="right")
 
 
 FIGURES = {

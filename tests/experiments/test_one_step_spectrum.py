@@ -154,5 +154,37 @@ def test_the_law_of_a_replicate_uses_its_own_pulls_and_columns():
     square = np.append(np.linspace(0.1, 3, 2000), np.nan)
     found = laws.measured(FULL, 1.0, square.tobytes(), (spread * t).tobytes())
     columns = spread * t[:-1] * net.mu / math.sqrt(net.nu)
-    expected = SharedNoise(1.0, 1000, 1500, 2000, columns, square[:-1])
+    expected = SharedNoise(1.0, 1000, 1500, 2000, columns, square[:-1], FULL.memory())
     assert found.singular_value([2, 700]) == pytest.approx(expected.singular_value([2, 700]), rel=1e-12)
+
+
+@pytest.mark.parametrize(("activation", "slope"), [
+    (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    (lambda z: z**3, lambda z: 3 * z**2),
+])
+def test_rows_remember_themselves_as_much_as_their_own_output_pulls(activation, slope):
+    n, d, h, found, says = 600, 300, 450, [], []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        x, w, a = rng.standard_normal((n, d)), rng.standard_normal((h, d)), rng.standard_normal(h)
+        z = x @ w.T / d**0.5
+        r = activation(z) @ a / h**0.5 - np.logaddexp(0, x[:, 0]) - 0.3 * rng.standard_normal(n)
+        gradient = (slope(z) * r[:, None]).T @ x
+        basis = np.linalg.qr(np.stack([np.ones(h), np.abs(a)], axis=1))[0]
+        flipped, sign = (m - basis @ (basis.T @ m) for m in (np.sign(a)[:, None] * w, np.sign(gradient)))
+        found.append(np.sum(flipped * sign) / (h * d))
+        t = gradient.mean(axis=0) / gradient.std(axis=0)
+        case = Case(n, d, h, activation=activation)
+        says.append(case.memory() * math.sqrt(2 / math.pi) * np.mean(np.exp(-(t**2) / 2)))
+    # a mean of h d products of variance below 1 is known to 1/sqrt(h d) = .0027, of three draws to .0016
+    assert np.mean(found) == pytest.approx(np.mean(says), abs=0.003, rel=0.15)
+    assert abs(np.mean(says)) > 0.005
+
+
+def test_memory_moves_the_mean_of_the_law_by_its_share_of_the_columns():
+    case = Case(2000, 1000, 1500, activation=lambda z: z**3)
+    plain, rate, q = case.law(1.0), 1.0, math.sqrt(sign_step(case.network()).odds)
+    moved = SharedNoise(rate, 1000, 1500, 2000, q, case.squares(), memory=0.05)
+    # E exp(-t^2/2) = 1/sqrt(1 + q^2)
+    expected = plain.mean - 2 * rate * 0.05 * math.sqrt(2 / math.pi / (1 + q**2))
+    assert moved.mean == pytest.approx(expected, rel=1e-6)
