@@ -14,7 +14,8 @@ USAGE = """spectrax COMMAND ...
 
   list                              the experiments and their questions
   run NAME|FILE.py [flags]          run what is missing of an experiment, print claims, figures, result
-  check NAME|FILE.py [flags]        the same; exit status 1 where a claim fails
+  predict NAME|FILE.py [flags]      store what theory says, before anything is measured
+  check NAME|FILE.py [flags]        the same as run; exit status 1 where a claim fails
   show RESULT                       what a result holds: configuration, sessions, claims
   redraw RESULT [flags]             draw its figures again, without training
 
@@ -25,7 +26,7 @@ name for its newest result below ./results."""
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `spectrax` and `python -m experiments`; exits 0, 1 (a claim fails), 2 (an error), 130 (Ctrl-C)."""
     words = sys.argv[1:] if arguments is None else arguments
-    commands = {"list": _list, "run": _run, "check": _check, "show": _show, "redraw": _redraw}
+    commands = {"list": _list, "run": _run, "predict": _predict, "check": _check, "show": _show, "redraw": _redraw}
     if not words or words[0] in ("-h", "--help", "help"):
         print(USAGE)
         raise SystemExit(0 if words else 2)
@@ -55,24 +56,13 @@ def _list(words):
 
 
 def _run(words, check=False):
-    parser = _run_parser("check" if check else "run")
-    options, flags = parser.parse_known_args(words)
-    if {"--help", "-h"} & set(flags):
-        parser.print_help()
-        if options.experiment is None:
-            return 0
-        print("\nconfiguration of the experiment:")
-    if options.experiment is None:
-        raise ValueError("run must be told which experiment; got none. See `spectrax list`.")
-    path = locate(options.experiment)
-    _limit_cores(options.threads)
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # `module:attribute` is found here, as `python -m` does
+    ready = _configured("check" if check else "run", words)
+    if ready is None:
+        return 0
+    options, path, module, config = ready
     from spectrax import experiment, runner
     from spectrax.reporting import announce, report
 
-    module = experiment.load(path)
-    config = experiment.configure(module, flags, file=options.config, smoke=options.smoke)
     if options.dry_run:
         announce(module, config, options.output)
         return 0
@@ -95,6 +85,39 @@ def _run(words, check=False):
     figures = [] if options.no_figures else runner.draw(module, result)
     report(result, found, figures)
     return int(check and any(c.verdict == "fails" for c in found))
+
+
+def _predict(words):
+    ready = _configured("predict", words)
+    if ready is None:
+        return 0
+    options, _, module, config = ready
+    from spectrax import runner
+    from spectrax.reporting import predicted
+
+    predicted(runner.predict(module, config, output=options.output))
+    return 0
+
+
+def _configured(command, words):
+    """Options, path, module and configuration of an experiment named by flags; None where only help was asked for."""
+    parser = _run_parser(command)
+    options, flags = parser.parse_known_args(words)
+    if {"--help", "-h"} & set(flags):
+        parser.print_help()
+        if options.experiment is None:
+            return None
+        print("\nconfiguration of the experiment:")
+    if options.experiment is None:
+        raise ValueError(f"{command} must be told which experiment; got none. See `spectrax list`.")
+    path = locate(options.experiment)
+    _limit_cores(options.threads)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # `module:attribute` is found here, as `python -m` does
+    from spectrax import experiment
+
+    module = experiment.load(path)
+    return options, path, module, experiment.configure(module, flags, file=options.config, smoke=options.smoke)
 
 
 def _check(words):

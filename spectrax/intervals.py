@@ -116,8 +116,15 @@ def correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, Interval]:
     if x.size < 5 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan"), float("nan"), _NOTHING
     chosen = np.random.default_rng(0).integers(x.size, size=(_RESAMPLES, x.size))
-    resampled = np.array([_rank_correlation(x[pick], y[pick]) for pick in chosen])
-    return _rank_correlation(x, y), float(np.nanstd(resampled)), _percentiles(resampled, np.nanquantile)
+    resampled = np.array([rank_correlation(x[pick], y[pick]) for pick in chosen])
+    return rank_correlation(x, y), float(np.nanstd(resampled)), _percentiles(resampled, np.nanquantile)
+
+
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Spearman's rank correlation of x (n,) and y (n,), equal values sharing their rank; NaN where one is constant."""
+    a, b = _centred_ranks(x), _centred_ranks(y)
+    size = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / size) if size > 0 else float("nan")
 
 
 def _array(sample):
@@ -165,12 +172,6 @@ def _resampled_medians(a, b) -> tuple[float, Interval]:
 def _percentiles(draws, quantile: Callable[..., Any]) -> Interval:
     low, high = quantile(draws, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return float(low), float(high)
-
-
-def _rank_correlation(x, y):
-    a, b = _centred_ranks(x), _centred_ranks(y)
-    size = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / size) if size > 0 else float("nan")
 
 
 def _centred_ranks(x):

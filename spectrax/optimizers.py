@@ -3,14 +3,17 @@
 Any optax factory is one: `optax.adam`, or a function of yours. `batch` on an optimizer asks for minibatches.
 """
 
+import dataclasses
 import difflib
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import jax
 import jax.numpy as jnp
 import optax
+import optax.contrib
 
 Schedule: TypeAlias = Callable  # step -> factor on the learning rate
 
@@ -89,18 +92,128 @@ class Adam:
         return _decayed(optax.adam(rate, b1=self.b1, b2=self.b2, eps=self.eps), self.weight_decay)
 
 
-NAMED = {"gd": GD, "sgd": SGD, "adam": Adam}
+@dataclass(frozen=True)
+class SignDescent:
+    """w <- w - learning_rate sign(g): Adam without either average, and nearly the first step of full-batch Adam."""
+
+    batch: int | None = None
+
+    def __post_init__(self):
+        if self.batch is not None:
+            _check_batch(self.batch)
+
+    def __call__(self, learning_rate) -> optax.GradientTransformation:
+        """The optax transformation at one rate (scalar, traced or not)."""
+        return optax.sign_sgd(learning_rate)
+
+
+@dataclass(frozen=True)
+class Muon:
+    """Momentum, then orthogonalised per matrix by five Newton-Schulz steps (Jordan et al. 2024; `optax.contrib.muon`).
+
+    The steps take singular values of the update to .7 ... 1.2 rather than to 1 exactly. Weights that aren't matrices
+    follow Adam. Put it into `Matched` for an update of the size of Adam's.
+    """
+
+    momentum: float = 0.95
+
+    def __post_init__(self):
+        _check_fraction("momentum", self.momentum)
+
+    def __call__(self, learning_rate) -> optax.GradientTransformation:
+        """The optax transformation at one rate (scalar, traced or not)."""
+        return optax.contrib.muon(learning_rate, beta=self.momentum)
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    """Gradients over the root of their running mean square, without bias correction (Hinton 2012; `optax.rmsprop`)."""
+
+    decay: float = 0.9
+    eps: float = 1e-8
+    batch: int | None = None
+
+    def __post_init__(self):
+        _check_fraction("decay", self.decay)
+        if self.batch is not None:
+            _check_batch(self.batch)
+
+    def __call__(self, learning_rate) -> optax.GradientTransformation:
+        """The optax transformation at one rate (scalar, traced or not)."""
+        return optax.rmsprop(learning_rate, decay=self.decay, eps=self.eps, eps_in_sqrt=False)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """One optimizer's direction at another's step length, weight by weight.
+
+    length None: every update has root mean square `learning_rate`, so |M|_F = learning_rate sqrt(h d) at every step,
+    the norm of Adam's first. Else the Frobenius norm of what `length` would do at that rate along the same gradients
+    (grafting, Agarwal et al. 2020). Optimizers matched so differ by direction alone. A zero update stays zero. The
+    direction's optimizer runs at rate 1; its `batch` is that of the pair.
+    """
+
+    direction: Callable
+    length: Callable | None = None
+
+    def __post_init__(self):
+        for name in ("direction", "length"):
+            found = getattr(self, name)
+            if not callable(found) and not (name == "length" and found is None):
+                raise ValueError(f"{name} must be an optimizer, a function of the rate; got {found!r}. Pass GD().")
+
+    @property
+    def batch(self) -> int | None:
+        """Minibatch size of the direction's optimizer, None for full batch."""
+        return getattr(self.direction, "batch", None)
+
+    def __call__(self, learning_rate) -> optax.GradientTransformation:
+        """The optax transformation at one rate (scalar, traced or not)."""
+        direction, length = self.direction(1.0), self.length(learning_rate) if self.length else None
+
+        def init(params):
+            return direction.init(params), length.init(params) if length else ()
+
+        def update(updates, state, params=None):
+            ahead, first = direction.update(updates, state[0], params)
+            if length is None:
+                along, second = jax.tree.map(lambda u: jnp.full_like(u, learning_rate), ahead), ()
+            else:
+                along, second = length.update(updates, state[1], params)
+            scaled = jax.tree.map(lambda u, v: jnp.sqrt(jnp.mean(v**2)) * _unit(u), ahead, along)
+            return scaled, (first, second)
+
+        return optax.GradientTransformation(init, update)
+
+
+NAMED: dict[str, Callable[[], Callable]] = {
+    "gd": GD,
+    "sgd": SGD,
+    "adam": Adam,
+    "rmsprop": RMSprop,
+    "sign": SignDescent,
+    "normalised_gd": lambda: Matched(GD()),
+    "muon": lambda: Matched(Muon()),
+}
 
 
 def named(name: str) -> Callable:
-    """The optimizer called `name`: gd, sgd, adam, or `module:attribute` of your own; ValueError names the nearest."""
-    if name in NAMED:
-        return NAMED[name]()
+    """The optimizer of that name in NAMED, `name@100` with minibatches of 100, or `module:attribute` of your own.
+
+    Raises ValueError, which names the nearest, for another name, and for minibatches of one that has none.
+
+    >>> named("adam@100")
+    Adam(b1=0.9, b2=0.999, eps=1e-08, weight_decay=0.0, schedule=None, batch=100)
+    """
+    plain, at, size = name.partition("@")
     if ":" in name:
         return attribute(name, "optimizer")
-    nearest = difflib.get_close_matches(name, NAMED, n=1)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    raise ValueError(f"optimizer must be one of {', '.join(NAMED)} or module:attribute; got {name!r}.{hint}")
+    if plain not in NAMED:
+        nearest = difflib.get_close_matches(plain, NAMED, n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(f"optimizer must be one of {', '.join(NAMED)} or module:attribute; got {name!r}.{hint}")
+    found = NAMED["sgd" if at and plain == "gd" else plain]()
+    return _with_batch(found, name, size) if at else found
 
 
 def attribute(path: str, what: str) -> Callable:
@@ -113,6 +226,23 @@ def attribute(path: str, what: str) -> Callable:
     if not callable(found):
         raise ValueError(f"{what} must be callable; {path!r} is {type(found).__name__}.")
     return found
+
+
+def _with_batch(optimizer, name, size):
+    if not size.isdigit():
+        raise ValueError(f"minibatches must be given as in adam@100; got {name!r}.")
+    if isinstance(optimizer, Matched):
+        return dataclasses.replace(optimizer, direction=_with_batch(optimizer.direction, name, size))
+    if isinstance(optimizer, GD):
+        return SGD(**{**vars(optimizer), "batch": int(size)})
+    if not hasattr(optimizer, "batch"):
+        raise ValueError(f"minibatches must be of an optimizer that has them; got {name!r}. Use sgd, adam or sign.")
+    return dataclasses.replace(optimizer, batch=int(size))
+
+
+def _unit(update):
+    size = jnp.sqrt(jnp.mean(update**2))
+    return update / jnp.where(size > 0, size, 1.0)
 
 
 def _scheduled(learning_rate, schedule):

@@ -1,5 +1,6 @@
 """Ridge readout and kernel-target alignment of a network's features, from the smaller of Z^T Z and Z Z^T."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,8 +28,40 @@ def ridge_readout(
     Source: Kothapalli et al. 2024 (arXiv 2406.04657), evaluation protocol, regularisation 0.01.
     Raises ValueError for a negative or infinite regularisation or mismatched shapes.
     """
-    if not 0 <= regularisation < float("inf"):
-        raise ValueError(f"regularisation must be finite and not negative; got {regularisation}.")
+    return ridge_path(probe_features, probe_targets, test_features, test_targets, regularisations=(regularisation,))[0]
+
+
+def ridge_path(
+    probe_features, probe_targets, test_features, test_targets, *, regularisations: Sequence[float]
+) -> list[Readout]:
+    """`ridge_readout` at several regularisations from one Gram matrix, in their order; errors as there."""
+    for regularisation in regularisations:
+        if not 0 <= regularisation < float("inf"):
+            raise ValueError(f"regularisation must be finite and not negative; got {regularisation}.")
+    z, y, z_test, y_test = _checked(probe_features, probe_targets, test_features, test_targets)
+    n, h = z.shape
+    wide = h > n
+    with np.errstate(all="ignore"):
+        gram = z @ z.T if wide else z.T @ z
+        projected = z.T @ y
+        alignment = float(projected @ projected / (np.linalg.norm(gram) * (y @ y)))
+    diagonal = gram.diagonal().copy()
+    found = []
+    for regularisation in regularisations:
+        gram[np.diag_indices_from(gram)] = diagonal + regularisation / h * n
+        try:
+            factor = np.linalg.cholesky(gram)
+        except np.linalg.LinAlgError:
+            found.append(Readout(float("nan"), float("nan"), alignment))
+            continue
+        a = z.T @ _solve(factor, y) if wide else _solve(factor, projected)
+        # float64 here too: at a small regularisation the prediction is a sum of large terms that cancel
+        train, test = (float(np.mean((f @ a - t) ** 2)) for f, t in ((z, y), (z_test, y_test)))
+        found.append(Readout(train, test, alignment))
+    return found
+
+
+def _checked(probe_features, probe_targets, test_features, test_targets):
     z, y = np.asarray(probe_features, np.float64), np.asarray(probe_targets, np.float64)
     if z.ndim != 2 or y.shape != z.shape[:1]:
         raise ValueError(f"features must be (n, h) with targets (n,); got {z.shape} and {y.shape}.")
@@ -37,20 +70,7 @@ def ridge_readout(
         raise ValueError(
             f"test features must be (m, {z.shape[1]}) with targets (m,); got {z_test.shape} and {y_test.shape}."
         )
-    n, h = z.shape
-    wide = h > n
-    with np.errstate(all="ignore"):
-        gram = z @ z.T if wide else z.T @ z
-        projected = z.T @ y
-        alignment = float(projected @ projected / (np.linalg.norm(gram) * (y @ y)))
-    gram[np.diag_indices_from(gram)] += regularisation / h * n
-    try:
-        factor = np.linalg.cholesky(gram)
-    except np.linalg.LinAlgError:
-        return Readout(float("nan"), float("nan"), alignment)
-    a = z.T @ _solve(factor, y) if wide else _solve(factor, projected)
-    # float64 here too: at a small regularisation the prediction is a sum of large terms that cancel
-    return Readout(float(np.mean((z @ a - y) ** 2)), float(np.mean((z_test @ a - y_test) ** 2)), alignment)
+    return z, y, z_test, y_test
 
 
 def _solve(factor, right):

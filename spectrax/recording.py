@@ -1,6 +1,6 @@
 """From captured moments to a stored run: jobs, the assembly of their values by step, the writing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -40,8 +40,8 @@ def capture_all(moment: Moment, captures) -> dict[tuple[str, str], dict[str, Any
 class RunRecord:
     """One run while it is trained: the futures of its captured steps, then its arrays."""
 
-    def __init__(self, point: dict, study: Study, seen):
-        self.point, self.study, self.views = point, study, seen
+    def __init__(self, point: dict, study: Study, seen, groups: Mapping[tuple[int, int], str]):
+        self.point, self.study, self.views, self._group_of = point, study, seen, groups
         self.diverged_step: int | None = None
         self._futures: list[tuple[int, Future]] = []
         self._losses = np.array([])
@@ -65,6 +65,16 @@ class RunRecord:
         """Takes the values of a job that another run's step 0 shares."""
         if future is not None:
             self._futures.append((step, future))
+
+    def restore(self, step: int, jobs: dict) -> None:
+        """Takes the values of a step that an earlier session captured."""
+        future: Future = Future()
+        future.set_result(jobs)
+        self._futures.append((step, future))
+
+    def captured(self) -> list[tuple[int, dict]]:
+        """Step and values of everything captured so far, after waiting for it; raises what a capture raised."""
+        return [(step, future.result()) for step, future in self._futures]
 
     def submit(self, pool, step: int, moment: Moment, captures) -> None:
         """Queues the captures of one step."""
@@ -102,7 +112,7 @@ class RunRecord:
             if len(present) < len(arrays):
                 continue
             stacked = np.stack(present)
-            group = groups.setdefault("x".join(map(str, shape)), {})
+            group = groups.setdefault(self._group_of[shape], {})
             group[variable] = (
                 (("matrix", *dims), stacked[:, 0]) if capture.once else (("matrix", "step", *dims), stacked)
             )
@@ -138,34 +148,35 @@ class Recorder:
 
     def __init__(self, store: Store):
         self._store = store
-        self._open: list[RunRecord] = []
+        self._open: list[tuple[RunRecord, Callable[[], None]]] = []
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._writing: list[Future] = []
 
-    def add(self, record: RunRecord) -> None:
-        """Hands over a run whose training is over."""
-        self._open.append(record)
+    def add(self, record: RunRecord, then: Callable[[], None] = lambda: None) -> None:
+        """Hands over a run whose training is over; `then` is called when it is stored."""
+        self._open.append((record, then))
         self.poll()
 
     def poll(self) -> None:
         """Starts writing the runs that are complete; raises what a capture or a write raised."""
-        ready = [r for r in self._open if r.complete]  # asked once: a capture may end between two questions
+        ready = [r for r in self._open if r[0].complete]  # asked once: a capture may end between two questions
         self._open = [r for r in self._open if r not in ready]
-        self._writing += [self._writer.submit(self._write, r) for r in ready]
+        self._writing += [self._writer.submit(self._write, *r) for r in ready]
         for future in [f for f in self._writing if f.done()]:
             self._writing.remove(future)
             future.result()
 
     def close(self) -> None:
         """Writes every complete run (captures are over: the pool has been left), then raises the first error."""
-        ready = [r for r in self._open if r.complete]
-        self._writing += [self._writer.submit(self._write, r) for r in ready]
+        ready = [r for r in self._open if r[0].complete]
+        self._writing += [self._writer.submit(self._write, *r) for r in ready]
         self._writer.shutdown(wait=True)
         for future in self._writing:
             future.result()
 
-    def _write(self, record):
+    def _write(self, record, then):
         self._store.write(record.point, record.values())
+        then()
 
 
 def _floating(value) -> np.ndarray:

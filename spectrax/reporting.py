@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spectrax import claim
+from spectrax.prediction import NAME, read_prediction
 from spectrax.result import Result, open_result
 from spectrax.store import StoreError, read_header
 
@@ -37,8 +38,9 @@ def notable(result: Result) -> list[str]:
             marked = result[variable]
             runs = marked.where(marked == 1).to_series().dropna().reset_index()
             if len(runs):
-                rates = sorted(set(zip(runs["optimizer"], runs["learning_rate"], strict=True)))
-                named = ", ".join(f"{o} {r:g}" for o, r in rates)
+                axes = [axis for axis in ("setting", "optimizer", "learning_rate") if axis in runs]
+                rates = sorted(set(runs[axes].itertuples(index=False, name=None)))
+                named = ", ".join(" ".join(f"{v:g}" if isinstance(v, float) else v for v in row) for row in rates)
                 lines.append(f"{len(runs)} of {int(marked.notnull().sum())} runs {words} ({named})")
     return lines
 
@@ -70,6 +72,19 @@ def announce(module: Any, config: Any, output: str | None) -> None:
     console.print(f"result  {folder}", highlight=False, markup=False, soft_wrap=True)
 
 
+def predicted(path: Path) -> None:
+    """A stored prediction, variable by variable, and where it lies."""
+    console, found = _console(), read_prediction(path.parent)
+    when = "before anything was measured" if found.attrs["before_measurement"] else "after the first run was measured"
+    console.print(f"predicted {found.attrs['written']}, {when}")
+    for name, values in found.data_vars.items():
+        dims = ", ".join(f"{dim} {size}" for dim, size in values.sizes.items())
+        low, high = float(values.min()), float(values.max())
+        said = f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
+        console.print(f"  {name}" + (f" ({dims})" if dims else "") + f": {said}", highlight=False, markup=False)
+    console.print(f"prediction  {path}", highlight=False, markup=False, soft_wrap=True)
+
+
 def show(folder: Path) -> None:
     """Configuration, axes, variables, sessions and the stored claims of a result; nothing is run or imported."""
     result = open_result(folder)
@@ -87,6 +102,8 @@ def show(folder: Path) -> None:
             markup=False,
         )
     console.print("variables: " + ", ".join(variables), highlight=False, markup=False)
+    if (folder / NAME).is_file():
+        predicted(folder / NAME)
     for line in remarks:
         console.print(line, markup=False)
     for session in header["sessions"]:

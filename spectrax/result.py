@@ -1,6 +1,7 @@
 """A stored result by name: labelled arrays over optimizer, rate, replicate and step; tables. Nothing is run."""
 
 import contextlib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +12,11 @@ import pandas as pd
 import xarray as xr
 import zarr
 
+from spectrax.narrowing import listed, narrow, position
+from spectrax.prediction import read_prediction
 from spectrax.store import StoreError, read_header
 
-MATRIX = "matrix"
+MATRIX, SETTING = "matrix", "setting"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,14 @@ class Result:
         return self.header.get("config", {})
 
     @property
+    def predicted(self) -> xr.Dataset:
+        """What theory said before anything was measured, narrowed as the result is; StoreError where there is none."""
+        found = self._shared("predicted", lambda: read_prediction(self.path))
+        for name, wanted in self.selection.items():
+            found = found.map(functools.partial(narrow, selection={name: wanted}), keep_attrs=True)
+        return found
+
+    @property
     def axes(self) -> dict[str, list]:
         """Values of each axis between runs that are stored and selected, sorted (names in order of appearance)."""
         return {axis: self._chosen(axis, values) for axis, values in self._all_axes.items()}
@@ -53,7 +64,7 @@ class Result:
     @property
     def matrices(self) -> list[str]:
         """Names of the captured weight matrices."""
-        return [name for names in self.header.get("matrices", {}).values() for name in names]
+        return list(dict.fromkeys(name for names in self.header.get("matrices", {}).values() for name in names))
 
     @property
     def steps(self) -> list[int]:
@@ -65,7 +76,7 @@ class Result:
         return self.header.get("coords", {}).get("step", [])
 
     def _chosen(self, name, values):
-        return [values[_position(values, v, name)] for v in _listed(self.selection.get(name, values))]
+        return [values[position(values, v, name)] for v in listed(self.selection.get(name, values))]
 
     @property
     def variables(self) -> dict[str, list[str]]:
@@ -97,14 +108,23 @@ class Result:
                 f"a variable must be one of the stored ones; got {name!r}. Nearest: {', '.join(near) or 'none'}."
             )
         matrix = matrix if matrix is not None else self.selection.get(MATRIX)
-        group = self._group_of(name, matrix)
+        parts = [self._of_group(name, group, matrix) for group in self._unambiguous(name, matrix)]
+        # runs of several settings may have a matrix of this name in several shapes: each has values for its own
+        parts = [part for part in parts if bool(part.notnull().any())] or parts[:1]
+        if len({part.shape for part in parts}) > 1:
+            shapes = ", ".join(str(dict(part.sizes)) for part in parts)
+            raise StoreError(f"{name} must be asked for settings of one shape; got {shapes}. Narrow: at(setting=...).")
+        return functools.reduce(lambda a, b: a.fillna(b), parts)
+
+    def _of_group(self, name, group, matrix):
         data = self._unstacked(f"{group}/{name}")
         names = self.header.get("matrices", {}).get(group)
         if names:
             data = data.assign_coords({MATRIX: names})
             chosen = matrix if matrix is not None else (names[0] if len(names) == 1 else None)
             data = data if chosen is None else data.sel({MATRIX: chosen}, drop=True)
-        return _narrow(data, {k: v for k, v in self.selection.items() if k != MATRIX})
+        return narrow(data, {k: v for k, v in self.selection.items() if k != MATRIX})
+
 
     def at(self, **selection) -> "Result":
         """Narrowed to given values: at(optimizer="adam", learning_rate=1.0, step=[0, 10], matrix="W").
@@ -116,8 +136,8 @@ class Result:
         for name, wanted in selection.items():
             if name not in known:
                 raise ValueError(f"a selection must name one of {', '.join(known)}; got {name!r}.")
-            for value in _listed(wanted):
-                _position(known[name], value, name)
+            for value in listed(wanted):
+                position(known[name], value, name)
         return replace(self, selection={**self.selection, **selection})
 
     def first(self) -> "Result":
@@ -140,15 +160,17 @@ class Result:
         for matrix in [m for m in self.matrices if chosen in (None, m)] or [None]:
             columns = {}
             for name in self.variables:
-                if len(self._groups(name, matrix)) != 1:
-                    continue  # this matrix' shape doesn't have the variable
-                data = self.get(name, matrix)
-                if set(data.dims) <= {*self.header["axes"], "step"}:
-                    columns[name] = data
+                groups = self._groups(name, matrix)
+                if not groups or not set(self._dims(f"{groups[0]}/{name}")) <= {MATRIX, "step"}:
+                    continue  # not a scalar, or this matrix' shape doesn't have the variable
+                columns[name] = self.get(name, matrix)
             if columns:
                 whole = xr.Dataset(columns)
                 whole = whole if whole.dims else whole.expand_dims("row")
                 frame = whole.to_dataframe().reset_index().drop(columns="row", errors="ignore")
+                if SETTING in self.header["axes"] and matrix is not None:  # a setting may lack this matrix
+                    own = [name for name in columns if "network" not in self.variables[name]]
+                    frame = frame.dropna(how="all", subset=own)
                 frames.append(frame if matrix is None else frame.assign(matrix=matrix))
         if not frames:
             return pd.DataFrame()
@@ -171,7 +193,7 @@ class Result:
             parts.append(f"{count} replicate" + "s" * (count != 1))
         if self.steps:
             parts.append("step" + "s" * (len(self.steps) > 1) + " " + ", ".join(map(str, self.steps)))
-        parts += [f"{k} {', '.join(map(str, _listed(v)))}" for k, v in self.selection.items() if k != "step"]
+        parts += [f"{k} {', '.join(map(str, listed(v)))}" for k, v in self.selection.items() if k != "step"]
         return ", ".join(parts)
 
     def _shared(self, key, make):
@@ -215,27 +237,33 @@ class Result:
                 f"({type(error).__name__}). Run the study again with --force."
             ) from error
 
-    def _group_of(self, name, matrix):
+    def _unambiguous(self, name, matrix) -> list[str]:
+        """Groups that hold the variable for one matrix: one, or one per shape where the study has settings."""
         groups = self._groups(name, matrix)
-        if len(groups) != 1:
+        named = self.header.get("matrices", {})
+        of_one_name = matrix is not None or len({tuple(named.get(g, [])) for g in groups}) == 1
+        if not groups or (len(groups) > 1 and not (SETTING in self.header["axes"] and of_one_name)):
             raise StoreError(
                 f"{name} must be asked for one matrix; it is stored for {', '.join(self.matrices)}. "
                 'Use result.get(name, matrix="...").'
             )
-        return groups[0]
+        return groups
 
     def _groups(self, name, matrix):
         known = self.header.get("matrices", {})
         return [g for g in self.variables[name] if matrix is None or matrix in known.get(g, [matrix])]
 
+    def _dims(self, path) -> list[str]:
+        with self._readable(path):
+            return list(self._root[path].metadata.dimension_names)[1:]  # type: ignore[union-attr]
+
     def _unstacked(self, path) -> xr.DataArray:
         return self._shared(path, lambda: self._read_unstacked(path))
 
     def _read_unstacked(self, path):
+        dims = self._dims(path)
         with self._readable(path):
-            array = self._root[path]
-            dims = list(array.metadata.dimension_names)[1:]  # type: ignore[union-attr]
-            flat = np.asarray(array[...])  # type: ignore[index]
+            flat = np.asarray(self._root[path][...])  # type: ignore[index]
         axes = self._all_axes
         full = np.full(
             [*[len(v) for v in axes.values()], *flat.shape[1:]],
@@ -257,31 +285,6 @@ def open_result(path: Path | str) -> Result:
     result = Result(path, header)
     _ = result._root
     return result
-
-
-def _narrow(data, selection):
-    for name, wanted in selection.items():
-        if name not in data.dims:
-            continue
-        values = data.coords[name].values.tolist()
-        index = [_position(values, v, name) for v in _listed(wanted)]
-        data = data.isel({name: index if isinstance(wanted, list | tuple) else index[0]})
-    return data
-
-
-def _listed(wanted):
-    return wanted if isinstance(wanted, list | tuple) else (wanted,)
-
-
-def _position(values, wanted, name) -> int:
-    for i, value in enumerate(values):
-        if value == wanted or (
-            isinstance(value, float)
-            and isinstance(wanted, int | float)
-            and np.isclose(value, wanted, rtol=1e-6, atol=0)
-        ):
-            return i
-    raise ValueError(f"{name} must be one of {', '.join(map(str, values))}; got {wanted!r}.")
 
 
 def together(arrays: Mapping[str, xr.DataArray], dimension: str) -> xr.DataArray:

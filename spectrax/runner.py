@@ -10,6 +10,7 @@ from typing import Any
 
 from spectrax import claim as claims_module
 from spectrax import experiment, sweep
+from spectrax.prediction import store_prediction
 from spectrax.result import Result, open_result
 from spectrax.store import Store
 from spectrax.study import Grid, Study
@@ -51,8 +52,28 @@ def run_experiment(
     sweep.check(plan)
     with Store.open(folder, header, force=force) as store:
         store.note(config=header["config"])
+        store_prediction(module, config, folder, identity, measured=len(store.finished()))
         sweep.run(plan, store, progress=progress, workers=workers)
     return open_result(folder)
+
+
+def predict(
+    module: ModuleType, config: Any, *, root: Path | str = "results", output: Path | str | None = None
+) -> Path:
+    """Stores what the experiment's `predict(config)` says where `run_experiment` will store the result; its path.
+
+    `run_experiment` does the same before its first run. Raises ExperimentError for an experiment without predictions.
+    """
+    if not hasattr(module, "predict"):
+        raise experiment.ExperimentError(
+            f"an experiment must define predict(config) to be predicted; {experiment.name_of(module)} doesn't."
+        )
+    identity = experiment.identity(module, config, plan_of(module, config))
+    folder = Path(output) if output is not None else experiment.folder_of(root, identity)
+    measured = len(open_result(folder)._finished) if (folder / "study.json").is_file() else 0
+    path = store_prediction(module, config, folder, identity, measured=measured)
+    assert path is not None
+    return path
 
 
 def evaluate(module: ModuleType, result: Result) -> list[claims_module.Claim]:
@@ -118,14 +139,15 @@ def estimate(plan: Study | Grid, missing: list[dict]) -> dict[str, float]:
     weights = sum(v.shape[0] * v.shape[1] for v in views(params))
     small = sum(min(v.shape) ** 2 * (max(v.shape) + 3 * min(v.shape)) for v in views(params))
     names = {c.name for c in plan.captures}
-    spectra = 1 + ("update" in names)
+    # all vectors of three matrices and their products: as long as four spectra
+    spectra = 1 + ("update" in names) + 4 * ("vector_overlaps" in names)
     per_step = 6.0 * n * weights / single
     read = 0.0
     if "readout" in names:
         width = max((v.shape[0] for v in views(params)), default=1)
         read = 2.0 * (total - n) * weights / single + (n * width**2 + width**3 / 3) / double
     per_capture = (2.0 * spectra * small / double + read) * 0.65  # captures run beside training
-    steps = plan.steps[-1] + ("update" in names)
+    steps = plan.steps[-1] + any(c.uses_update for c in plan.captures)
     seconds = len(missing) * (steps * per_step + len(plan.steps) * per_capture)
     memory = 850 + (4.0 * total * sum(example.shape[1:]) + 12 * 4 * weights + 6 * 24 * weights) / 2**20
     return {"seconds": seconds, "memory": memory}

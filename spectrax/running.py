@@ -9,72 +9,89 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from spectrax import keys, training
 from spectrax.captures.moment import Moment
+from spectrax.checkpoint import Checkpoint
 from spectrax.matrices import views
 from spectrax.models.network import Network
 from spectrax.pool import CapturePool
 from spectrax.recording import Recorder, RunRecord, capture_all
+from spectrax.setting import Setting
 from spectrax.store import Store
-from spectrax.study import Study
+from spectrax.study import SETTING, Study
 
 
 def train_all(study: Study, points, store: Store, *, progress=None, workers=None, finished=0) -> dict:
     """Trains and captures the given runs; returns {"runs", "seconds", "training_seconds", "workers", "mapping"}.
 
-    Runs are taken replicate by replicate, optimizer by optimizer; with several devices (or `batching`) as many rates
-    side by side as there are devices (or as batching says). See sweep.run.
+    Runs are taken replicate by replicate, setting by setting, optimizer by optimizer; with several devices (or
+    `batching`) as many rates side by side as there are devices (or as batching says). A run of minutes leaves
+    checkpoints, from which the same command goes on. See sweep.run.
     """
     begun, steps = time.perf_counter(), len(study.steps)
     total = (len(points) + finished) * steps
     bar = progress(total, finished * steps) if progress else contextlib.nullcontext()
-    trainer = _Trainer(study, store)
+    clock = Clock()
     recorder = Recorder(store)
+    trainers: dict[str | None, _Trainer] = {}
     with bar as shown:
         try:
             with CapturePool(workers) as pool:
                 used = pool.workers
-                for replicate, group in itertools.groupby(points, key=lambda p: p["replicate"]):
-                    trainer.replicate(replicate, list(group), pool, recorder, shown)
+                for (replicate, setting), group in itertools.groupby(points, key=_replicate_and_setting):
+                    if setting not in trainers:
+                        trainers[setting] = _Trainer(study, study.setting(setting), store, clock)
+                    trainers[setting].replicate(replicate, list(group), pool, recorder, shown)
         finally:
             recorder.close()
     return {
         "runs": len(points),
         "seconds": time.perf_counter() - begun,
-        "training_seconds": trainer.seconds,
+        "training_seconds": clock.seconds,
         "workers": used,
-        "mapping": trainer.mapping,
+        "mapping": _mapping(study),
     }
 
 
-class _Trainer:
-    """What lives as long as the session: the network, one program per optimizer, the clock."""
+def _replicate_and_setting(point):
+    return point["replicate"], point.get(SETTING)
 
-    def __init__(self, study: Study, store: Store):
-        self.study, self.store = study, store
-        self.devices = tuple(jax.devices()) if jax.device_count() > 1 and study.batching == 1 else ()
+
+def _devices(study) -> tuple:
+    return tuple(jax.devices()) if jax.device_count() > 1 and study.batching == 1 else ()
+
+
+def _mapping(study) -> str:
+    if devices := _devices(study):
+        return f"shard_map over {len(devices)} devices"
+    return f"vmap of {study.batching}" if study.batching > 1 else "separate runs"
+
+
+class _Trainer:
+    """What lives as long as the session, for one setting: the network, one program per optimizer."""
+
+    def __init__(self, study: Study, setting: Setting, store: Store, clock: "Clock"):
+        self.study, self.setting, self.store, self.clock = study, setting, store, clock
+        self.devices = _devices(study)
         self.side_by_side = len(self.devices) or study.batching
-        self.mapping = (
-            f"shard_map over {len(self.devices)} devices"
-            if self.devices
-            else (f"vmap of {study.batching}" if study.batching > 1 else "separate runs")
-        )
         self.programs: dict[str, training.Program] = {}
         self.network: Network | None = None
-        self.seconds = 0.0
         self.needs_update = any(c.uses_update for c in study.captures)
         self.trace = study.steps[-1] + int(self.needs_update)
+        last = setting.last_step
+        self.steps = [s for s in study.steps if last is None or s <= last]
 
     def replicate(self, replicate, points, pool, recorder, shown):
         """All missing runs of one replicate: data and initial weights drawn once, step 0 captured once."""
         study = self.study
-        data = study.task.draw(keys.stream(study.seed, "data", replicate))
+        data = self.setting.task.draw(keys.stream(study.seed, "data", replicate))
         if self.network is None:
-            self.network = Network.of(study.model, data.train.x)
+            self.network = Network.of(self.setting.model, data.train.x)
         params, rest = self.network.init(keys.stream(study.seed, "init", replicate))
         seen = views(params)
-        self._note_matrices(seen)
+        self.groups = self._noted_groups(seen)
         by_optimizer = defaultdict(list)
         for point in points:
             by_optimizer[point["optimizer"]].append(point)
@@ -90,30 +107,38 @@ class _Trainer:
                 key=keys.stream(study.seed, "shuffle", replicate),
             )
             if shared is None:
-                shared = _Start(Moment(_light(first), data, program, seen, leading=study.leading), study, pool)
+                begin = Moment(_light(first), data, program, seen, leading=study.leading, initial=params)
+                shared = _Start(begin, study, pool)
             for chunk in _chunks(runs, self.side_by_side):
                 self._train(chunk, first, data, program, seen, shared, pool, recorder, shown)
 
     def _train(self, points, first, data, program, seen, shared, pool, recorder, shown):
         rates = [p["learning_rate"] for p in points]
-        records = [RunRecord(p, self.study, seen) for p in points]
-        if self.study.steps[0] != 0:
+        records = [RunRecord(p, self.study, seen, self.groups) for p in points]
+        checkpoint = Checkpoint(self.store.folder, points[0]) if self.side_by_side == 1 else None
+        if self.steps[0] != 0:
             for record in records:
                 record.reuse(0, shared.future)  # what is measured once, at a step 0 that isn't captured otherwise
         states = captured = self._spread(first, len(points))
-        at = step = 0
-        for step in self.study.steps:
-            states, at = self._advance(states, rates, data, step - at, program), step
-            following = states
-            if self.needs_update:
-                following, at = self._advance(states, rates, data, 1, program), step + 1
-            for i, record in enumerate(records):
-                state, after = self._pick(states, i), self._pick(following, i) if self.needs_update else None
-                moment = Moment(_light(state), data, program, seen, after=_light(after), leading=self.study.leading)
-                self._capture(record, moment, step, shared, pool)
-                if shown is not None:
-                    shown.advance(1)
-            captured, states = states, following
+        begun = -1
+        if checkpoint is not None and (saved := checkpoint.load(first, records[0])):
+            states, begun = saved
+            captured = states
+        step = 0
+        for step in self.steps:
+            if step > begun:
+                states = captured = self._advance(states, rates, data, step, program, checkpoint, records)
+                following = states
+                if self.needs_update:
+                    following = self._advance(states, rates, data, step + 1, program)
+                for i, record in enumerate(records):
+                    state, after = self._pick(states, i), self._pick(following, i) if self.needs_update else None
+                    moment = Moment(_light(state), data, program, seen, after=_light(after), initial=first.params,
+                                    leading=self.study.leading)
+                    self._capture(record, moment, step, shared, pool)
+                states = following
+            if shown is not None:
+                shown.advance(len(records))
             recorder.poll()
             if all(record.diverged for record in records):
                 break
@@ -123,7 +148,7 @@ class _Trainer:
         for i, record in enumerate(records):
             last = training.whole_loss(self._pick(captured, i), data.train, program=program)
             record.end(self._pick(states, i), shared.loss, float(last))
-            recorder.add(record)
+            recorder.add(record, *([checkpoint.remove] if checkpoint is not None else []))
 
     def _capture(self, record, moment, step, shared, pool):
         if record.diverged or not bool(_finite(moment.state)):
@@ -143,23 +168,29 @@ class _Trainer:
         wanted = [c for c in self.study.captures if not c.once and (follows or not c.uses_update)]
         record.submit(pool, step, moment, wanted)
 
-    def _advance(self, states, rates, data, count, program):
-        begun = time.perf_counter()
-        if self.side_by_side == 1:
-            states = training.advance(states, rates[0], data.train, count, program=program)
-        else:
-            padded = rates + [rates[-1]] * (self.side_by_side - len(rates))
-            states = training.advance_many(
-                states,
-                padded,
-                data.train,
-                count,
-                program=program,
-                devices=self.devices,
-                vectorised=self.study.batching > 1,
-            )
-        jax.block_until_ready(states)
-        self.seconds += time.perf_counter() - begun
+    def _advance(self, states, rates, data, step, program, checkpoint=None, records=()):
+        """The states at a step; on the way, where it is long, checkpoints."""
+        at = int(np.max(states.step))
+        with self.clock:
+            while at < step:
+                count = step - at if checkpoint is None else min(step - at, checkpoint.stride(at))
+                if self.side_by_side == 1:
+                    states = training.advance(states, rates[0], data.train, count, program=program)
+                else:
+                    padded = rates + [rates[-1]] * (self.side_by_side - len(rates))
+                    states = training.advance_many(
+                        states,
+                        padded,
+                        data.train,
+                        count,
+                        program=program,
+                        devices=self.devices,
+                        vectorised=self.study.batching > 1,
+                    )
+                jax.block_until_ready(states)
+                at += count
+                if checkpoint is not None and at < step and checkpoint.due():
+                    checkpoint.save(states, records[0])
         return states
 
     def _spread(self, state, runs):
@@ -174,22 +205,45 @@ class _Trainer:
 
     def _program(self, name):
         if name not in self.programs:
-            study = self.study
             assert self.network is not None
-            self.programs[name] = training.Program(self.network, study.optimizers[name], study.task.loss, study.project)
+            assert self.setting.optimizers is not None
+            self.programs[name] = training.Program(
+                self.network, self.setting.optimizers[name], self.setting.task.loss, self.setting.project
+            )
         return self.programs[name]
 
-    def _note_matrices(self, seen):
-        groups = defaultdict(list)
+    def _noted_groups(self, seen) -> dict[tuple[int, int], str]:
+        """The store's group for each shape of matrix, one more where another setting names its matrices otherwise."""
+        known = self.store.header.get("matrices", {})
+        names, groups = defaultdict(list), {}
         for view in seen:
-            groups["x".join(map(str, view.shape))].append(view.name)
-        if self.store.header.get("matrices") != groups:
-            self.store.note(matrices=dict(groups))
+            names[view.shape].append(view.name)
+        for shape, own in names.items():
+            plain = "x".join(map(str, shape))
+            candidates = itertools.chain([plain], (f"{plain} ({k})" for k in itertools.count(2)))
+            groups[shape] = next(group for group in candidates if known.get(group, own) == own)
+        noted = {**known, **{groups[shape]: own for shape, own in names.items()}}
+        if self.store.header.get("matrices") != noted:
+            self.store.note(matrices=noted)
         if not seen:
             warnings.warn(
                 "the model has no trained matrix with both sides above 1: only network captures are taken.",
                 stacklevel=2,
             )
+        return groups
+
+
+class Clock:
+    """Seconds spent inside its `with` blocks."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def __enter__(self):
+        self._begun = time.perf_counter()
+
+    def __exit__(self, *_):
+        self.seconds += time.perf_counter() - self._begun
 
 
 class _Start:

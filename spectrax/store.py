@@ -20,6 +20,7 @@ import numpy as np
 import zarr
 
 FORMAT = 1
+OURS = {"data.zarr", "claims.csv", "figures", "checkpoints", "prediction.json"}  # beside study.json
 Values = Mapping[str, Mapping[str, tuple[Sequence[str], Any]]]  # group -> variable -> (dims without run, array)
 
 
@@ -158,7 +159,7 @@ def _prepared(folder, header, force):
     if not existing.exists():
         # `figures` or a table without a store beside it may be anybody's: not even `force` may delete it
         damaged = force and (folder / "data.zarr").is_dir()
-        ours = {".lock", "data.zarr", "claims.csv", "figures"} if damaged else {".lock"}
+        ours = {".lock", "prediction.json"} | (OURS if damaged else set())
         strangers = sorted(p.name for p in folder.iterdir() if p.name not in ours and not p.name.endswith(".tmp"))
         if strangers:
             raise StoreError(
@@ -167,7 +168,8 @@ def _prepared(folder, header, force):
             )
     if force:
         (folder / "claims.csv").unlink(missing_ok=True)
-        for path in (folder / "data.zarr", folder / "figures"):
+        (folder / "prediction.json").unlink(missing_ok=True)
+        for path in (folder / "data.zarr", folder / "figures", folder / "checkpoints"):
             shutil.rmtree(path, ignore_errors=True)
     if force or not existing.exists():
         write_json(existing, header)

@@ -8,9 +8,11 @@ from typing import Any
 from spectrax import schedule
 from spectrax.captures.moment import Capture
 from spectrax.identity import described
+from spectrax.setting import Setting
 from spectrax.training import check_rates
 
 AXES = ("optimizer", "learning_rate", "replicate")
+SETTING = "setting"
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Study:
     task: draw(key) -> Data and loss(output, batch). model: factory rngs -> flax module (or see models.Network).
     optimizers: name -> callable learning_rate -> optax transformation. learning_rates: one sequence for all, or one
     per optimizer name. Replicates share data and initial weights across optimizers and rates: differences are paired.
+    settings: name -> Setting, one more axis: runs that differ from the study in task, model, optimizers, rates, length.
     batching: number of runs trained side by side by vmap; 1 keeps every run bitwise equal to itself run alone.
     Raises ValueError for rates that aren't positive and finite, steps that don't increase, counts below 1.
     """
@@ -35,17 +38,14 @@ class Study:
     leading: int = 5                     # singular vectors kept per matrix
     batching: int = 1
     project: Callable | None = None      # weights -> weights, after each step
+    settings: Mapping[str, Setting] = field(default_factory=dict)
 
     def __post_init__(self):
         object.__setattr__(self, "steps", schedule.check(self.steps))
         made = tuple(c if isinstance(c, Capture) else c() for c in self.captures)
         object.__setattr__(self, "captures", made)
-        if not self.optimizers:
-            raise ValueError("optimizers must name at least one; got none.")
-        for name in self.optimizers:
-            self.rates_of(name)
-        if isinstance(self.learning_rates, Mapping) and (unused := set(self.learning_rates) - set(self.optimizers)):
-            raise ValueError(f"learning rates must be of the optimizers {list(self.optimizers)}; got {sorted(unused)}.")
+        for setting in self.settings or (None,):
+            _check_rates(self.setting(setting))
         for what, least in (("replicates", 1), ("leading", 1), ("batching", 1), ("seed", 0)):
             value = getattr(self, what)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
@@ -57,21 +57,22 @@ class Study:
     @property
     def axes(self) -> tuple[str, ...]:
         """Names of what varies between runs."""
-        return AXES
+        return (SETTING, *AXES) if self.settings else AXES
 
-    def rates_of(self, optimizer: str) -> tuple[float, ...]:
+    def setting(self, name: str | None = None) -> Setting:
+        """The setting of that name with the study's own parts where it has none; None: the study's own."""
+        own = Setting(self.task, self.model, self.project, self.optimizers, self.learning_rates)
+        return own if name is None else self.settings[name].over(own)
+
+    def rates_of(self, optimizer: str, setting: str | None = None) -> tuple[float, ...]:
         """Learning rates of one optimizer, in the order given."""
-        rates = self.learning_rates
-        if isinstance(rates, Mapping):
-            if optimizer not in rates:
-                raise ValueError(f"learning rates must be given for each optimizer; {optimizer!r} is missing.")
-            rates = rates[optimizer]
-        return check_rates(rates)
+        return _rates_of(self.setting(setting), optimizer)
 
     def points(self) -> list[dict]:
-        """One key per run: {optimizer, learning_rate, replicate}, replicate by replicate."""
-        return [dict(zip(AXES, (name, rate, replicate), strict=True)) for replicate in range(self.replicates)
-                for name in self.optimizers for rate in self.rates_of(name)]
+        """One key per run: {[setting,] optimizer, learning_rate, replicate}, replicate by replicate."""
+        return [{**({} if setting is None else {SETTING: setting}), **dict(zip(AXES, (name, rate, r), strict=True))}
+                for r in range(self.replicates) for setting in self.settings or (None,)
+                for name in self.setting(setting).optimizers or () for rate in self.rates_of(name, setting)]
 
     def signature(self) -> dict:
         """What tells this study from another beside its configuration: steps, captures, seed, batching."""
@@ -80,12 +81,12 @@ class Study:
 
     def description(self, closures: bool = False) -> dict:
         """Task, model and projection as JSON values; see identity.described."""
-        parts = {"task": self.task, "model": self.model, "project": self.project}
-        return {name: described(part, closures=closures) for name, part in parts.items()}
+        return self.setting().description(closures)
 
     def coords(self) -> dict[str, list]:
         """Coordinates of dims inside a run."""
-        return {"step": list(self.steps)}
+        inside = {dim: list(values) for capture in self.captures for dim, values in capture.coords.items()}
+        return {**inside, "step": list(self.steps)}
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,25 @@ class Grid:
     def coords(self) -> dict[str, list]:
         """Coordinates of dims inside a point."""
         return {k: list(v) for k, v in self.coordinates.items()}
+
+
+def _check_rates(setting: Setting) -> None:
+    rates, optimizers = setting.learning_rates, setting.optimizers
+    if not optimizers:
+        raise ValueError("optimizers must name at least one; got none.")
+    for name in optimizers:
+        _rates_of(setting, name)
+    if isinstance(rates, Mapping) and (unused := set(rates) - set(optimizers)):
+        raise ValueError(f"learning rates must be of the optimizers {list(optimizers)}; got {sorted(unused)}.")
+
+
+def _rates_of(setting: Setting, optimizer: str) -> tuple[float, ...]:
+    rates: Any = setting.learning_rates
+    if isinstance(rates, Mapping):
+        if optimizer not in rates:
+            raise ValueError(f"learning rates must be given for each optimizer; {optimizer!r} is missing.")
+        rates = rates[optimizer]
+    return check_rates(rates)
 
 
 def _plain(name, value):

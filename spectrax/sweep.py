@@ -13,10 +13,11 @@ from spectrax import environment
 from spectrax.captures.moment import Capture
 from spectrax.identity import described
 from spectrax.result import Result, open_result
+from spectrax.setting import Setting
 from spectrax.store import Store, StoreError
 from spectrax.study import Grid, Study
 
-__all__ = ["Grid", "Study", "check", "run", "sweep"]
+__all__ = ["Grid", "Setting", "Study", "check", "run", "sweep"]
 
 
 def run(
@@ -33,11 +34,11 @@ def run(
     KeyboardInterrupt passes through once the jobs in flight are finished and the runs they complete are stored.
     The session (versions, machine, timing) goes into the store; where it differs from the last one in what may change
     bits, it warns and goes on. closures: whether optimizers are told apart by what they close over, too; see
-    identity.described. Raises StoreError where an optimizer's name means another optimizer in the store.
+    identity.described. Raises StoreError where the name of an optimizer or setting means another in the store.
     """
     points = plan.points()
     if isinstance(plan, Study):
-        _note_optimizers(store, plan.optimizers, closures)
+        _note_meanings(store, plan, closures)
     store.register(points)
     missing = store.missing(points)
     if not missing:
@@ -58,7 +59,8 @@ def check(plan: Study | Grid) -> None:
     if isinstance(plan, Study):
         from spectrax.models.network import check_factory
 
-        check_factory(plan.model)
+        for name in plan.settings or (None,):
+            check_factory(plan.setting(name).model)
 
 
 def sweep(
@@ -120,17 +122,25 @@ def _execute(plan, missing, store, **options):
     return train_all(plan, missing, store, **options)
 
 
-def _note_optimizers(store, optimizers, closures):
-    """One name must mean one optimizer in a store: results under the same name would be mixed otherwise."""
-    given = {name: described(o, closures=closures) for name, o in optimizers.items()}
-    known = store.header.get("optimizers", {})
-    for name, description in given.items():
-        if known.get(name, description) != description:
-            raise StoreError(
-                f"an optimizer's name must keep its meaning in a store; {name!r} was another one in {store.folder}. "
-                "Use another name or another output folder."
-            )
-    store.note(optimizers={**known, **given})
+def _note_meanings(store, plan, closures):
+    """One name must mean one optimizer or setting in a store: results under the same name would be mixed otherwise."""
+    optimizers: dict[str, Any] = {name: described(o, closures=closures) for name, o in plan.optimizers.items()}
+    settings = {}
+    for name in plan.settings:
+        whole = plan.setting(name)
+        settings[name] = {**whole.description(closures), "last_step": whole.last_step}
+        for optimizer, factory in (plan.settings[name].optimizers or {}).items():
+            optimizers[f"{optimizer} of {name}"] = described(factory, closures=closures)
+    for what, whose, given in (("optimizers", "an optimizer's", optimizers), ("settings", "a setting's", settings)):
+        known = store.header.get(what, {})
+        for name, description in json.loads(json.dumps(given)).items():
+            if known.get(name, description) != description:
+                raise StoreError(
+                    f"{whose} name must keep its meaning in a store; {name!r} was another one in {store.folder}. "
+                    "Use another name or another output folder."
+                )
+        if given:
+            store.note(**{what: {**known, **given}})
 
 
 class _CallableModule(types.ModuleType):

@@ -1,13 +1,17 @@
-"""Does something else describe the tail better than a power law? Likelihood ratios against lognormal and bulk law."""
+"""Does something else describe the tail better than a power law? Likelihood ratios against lognormal and bulk law.
+
+Laws that are fitted to the tail, inverse and high-temperature Marchenko-Pastur, are in `tail_law_fits`.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import erfc, erfcx
+from scipy.special import airy, erfc, erfcx, itairy
 
 from spectrax.tails import TailFit, tail_values
 
+_NOISE_REACH = 2.02  # 99 % quantile of the Tracy-Widom law of real matrices
 _STEEPEST, _FLATTEST = -35.0, 100.0  # of the standardised cut: below, erfcx overflows; above, it is a power law
 
 
@@ -17,13 +21,21 @@ class LikelihoodRatio:
 
     ratio: the sum over the `inside` values. p_value: two-sided, of a difference this large where both are equally far
     from the truth (Vuong 1989); above .1 the sign says nothing. outside: tail values that the alternative excludes
-    (density 0), left out of the ratio and themselves evidence against it.
+    (density 0), left out of the ratio and themselves evidence against it. spikes: values that the alternative places
+    beyond its bulk, part of the ratio. parameters: of the alternative; the power law has 1, xmin being common to all.
     """
 
     ratio: float
     p_value: float
     inside: int
     outside: int = 0
+    spikes: int = 0
+    parameters: int = 1
+
+    @property
+    def aic_difference(self) -> float:
+        """AIC of the power law minus that of the alternative: positive favours the alternative."""
+        return -2.0 * self.ratio + 2.0 * (1 - self.parameters)
 
 
 def against_lognormal(fit: TailFit, values: np.ndarray) -> LikelihoodRatio:
@@ -43,12 +55,12 @@ def against_lognormal(fit: TailFit, values: np.ndarray) -> LikelihoodRatio:
     mean = y.mean()
     target = np.mean(y**2) / mean**2
     if target >= _moment_ratio(_FLATTEST):
-        return LikelihoodRatio(0.0, 1.0, tail.size)
+        return LikelihoodRatio(0.0, 1.0, tail.size, parameters=2)
     cut = _solve(target)
     scale = mean / (_mills(cut) - cut)
     z = y / scale
     lognormal = -0.5 * z**2 - cut * z - np.log(scale * np.sqrt(np.pi / 2.0) * erfcx(cut / np.sqrt(2.0)))
-    return _vuong(np.log(fit.alpha - 1.0) - (fit.alpha - 1.0) * y - lognormal)
+    return vuong(np.log(fit.alpha - 1.0) - (fit.alpha - 1.0) * y - lognormal, parameters=2)
 
 
 def against_law(fit: TailFit, values: np.ndarray, law: Any) -> LikelihoodRatio:
@@ -71,14 +83,78 @@ def against_law(fit: TailFit, values: np.ndarray, law: Any) -> LikelihoodRatio:
     exponent = fit.alpha - 1.0
     # densities of y: that of x times x
     power = np.log(exponent) - exponent * y - np.log(-np.expm1(-exponent * span))
-    return _vuong(power - np.log(density[usable] * tail[usable] / mass), tail.size - inside)
+    return vuong(power - np.log(density[usable] * tail[usable] / mass), tail.size - inside)
 
 
-def _vuong(differences, outside=0):
+def against_bulk_and_spikes(fit: TailFit, values: np.ndarray, law: Any, unit: float) -> LikelihoodRatio:
+    """Power law against a law of the bulk with spikes beyond it, on all tail values: 2 parameters.
+
+    unit: the Tracy-Widom scale of the law's upper edge b. Up to c = b + 2.02 unit, which noise passes once in a hundred
+    matrices, the density is the bulk's at finite size: that of the law times rho(u)/(sqrt(-u)/pi) next to b,
+      u = (x - b)/unit,   rho(u) = Ai'^2 - u Ai^2 + Ai (1 - int_u^oo Ai)/2, the mean density of real matrices' edges.
+    Values above c are spikes, k of the m values. Nothing is assumed of where they lie: beyond c both models share the
+    power law's own shape, so that the places of spikes decide nothing and their number does: each costs the
+    alternative ln(k/m), the power law the log of its mass beyond c, and each other value ln(1 - k/m) or the log of
+    the rest. The share k/m is fitted, and so is the law's variance, to the whole spectrum and before: 2 parameters.
+    With all values beyond c the ratio is 0 and p is 1: there is no bulk to compare with. With more than a tenth of the
+    eigenvalues beyond c it isn't one with spikes either; look at `spikes`. Values below the law's lower edge are
+    `outside`, as in `against_law`. NaN where there is no fit.
+    """
+    tail = tail_values(fit, values)
+    if tail.size == 0:
+        return LikelihoodRatio(float("nan"), float("nan"), 0, parameters=2)
+    end = law.bands[-1][1] + _NOISE_REACH * unit
+    exponent, y = fit.alpha - 1.0, np.log(tail / fit.xmin)
+    power = np.log(exponent) - exponent * y
+    bulk = tail <= end
+    share = 1.0 - bulk.mean()
+    alternative = np.full(tail.size, -np.inf)
+    if bulk.any():
+        density, mass = _finite_bulk(law, unit, tail[bulk]), _finite_mass(law, unit, fit.xmin, end)
+        with np.errstate(divide="ignore"):  # below the lower edge there is no density
+            alternative[bulk] = np.log(density * (tail[bulk] / mass)) + np.log1p(-share)
+    if not bulk.all():
+        alternative[~bulk] = power[~bulk] + exponent * np.log(max(end, fit.xmin) / fit.xmin) + np.log(share)
+    known = np.isfinite(alternative)
+    return vuong((power - alternative)[known], tail.size - int(known.sum()), int(tail.size - bulk.sum()), parameters=2)
+
+
+def vuong(differences: np.ndarray, outside: int = 0, spikes: int = 0, parameters: int = 1) -> LikelihoodRatio:
+    """Ratio and p-value from the log density differences of single values (m,), power law minus alternative."""
+    if differences.size == 0:
+        return LikelihoodRatio(float("nan"), float("nan"), 0, outside, spikes, parameters)
     spread = differences.std() * differences.size**0.5
     total = float(differences.sum())
     p_value = float(erfc(abs(total) / (np.sqrt(2.0) * spread))) if spread > 0 else 1.0
-    return LikelihoodRatio(total, p_value, differences.size, outside)
+    return LikelihoodRatio(total, p_value, differences.size - spikes, outside, spikes, parameters)
+
+
+def _finite_bulk(law, unit, x):
+    """Density of the bulk near its upper edge at finite size; the law's own from 12 units inside."""
+    edge = law.bands[-1][1]
+    u = np.clip((x - edge) / unit, -12.0, None)
+    ai, slope, _, _ = airy(u)
+    rho = slope**2 - u * ai**2 + 0.5 * ai * (2.0 / 3.0 + itairy(u)[0])
+    inside = -1e-6  # the law's density A sqrt(b - x)/pi there gives A
+    edge_density = np.asarray(law.pdf(edge + inside * unit)) * np.pi / np.sqrt(-inside)
+    limit = np.asarray(law.pdf(np.minimum(x, edge + inside * unit))) / np.sqrt(-np.minimum(u, inside)) * np.pi
+    smooth = np.clip((u + 12.0) / 6.0, 0.0, 1.0)
+    near = np.where(u > inside, edge_density, limit) * rho
+    return np.where(smooth > 0, smooth * near + (1.0 - smooth) * np.asarray(law.pdf(x)), np.asarray(law.pdf(x)))
+
+
+def _finite_mass(law, unit, low, high):
+    edge = law.bands[-1][1]
+    inner = max(edge - 12.0 * unit, low)
+    far = float(law.sf(low) - law.sf(inner))
+    x, w = np.polynomial.legendre.leggauss(48)
+    nodes = 0.5 * (1.0 + x)
+    total = far
+    if inner < edge:  # in the root of the distance to the edge
+        distance = (edge - inner) * nodes**2
+        total += (edge - inner) * float(w @ (_finite_bulk(law, unit, edge - distance) * nodes))
+    start = max(edge, inner)
+    return total + 0.5 * (high - start) * float(w @ _finite_bulk(law, unit, start + (high - start) * nodes))
 
 
 def _mills(t):

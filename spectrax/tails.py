@@ -1,7 +1,7 @@
 """With which exponent does a spectrum's upper tail decay? Hill, and power-law fits that choose where the tail begins.
 
 A fit always returns an exponent, also for noise: show it beside the exponent of the initial spectrum, and beside a
-likelihood ratio against the alternatives (`tail_alternatives`).
+likelihood ratio against the alternatives (`tail_alternatives`, `tail_law_fits`).
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ Method = Literal["two_sided", "one_sided", "authors"]
 
 _NAN = float("nan")
 _PROBES = 48  # points of each tail that bound its distance from below before any distance is computed in full
+_FEW_PROBES = 12  # where most tails need only be seen to be farther than a given distance
 
 
 class Hill(NamedTuple):
@@ -106,7 +107,9 @@ def bootstrap_p_value(fit: TailFit, values: np.ndarray, draws: int = 200, seed: 
 
     Each draw: every value comes with probability tail/N from the fitted power law, else from the data below xmin; the
     fit, xmin included, is made anew with the same method (Clauset, Shalizi, Newman 2009, section 4.1).
-    One draw costs one fit. 200 draws give the p-value to .03. NaN where there is no fit.
+    A fit of a draw ends as soon as one xmin is seen to be nearer than the data's: 100 draws of 1000 values take .04 s.
+    200 draws give the p-value to .03. Somewhat conservative on true power laws of exponents 2, 3, 4 and 6, 400 values:
+    p < .05 in .038, p < .1 in .068 of 960 data sets (s.e. .006, .008; 100 draws each). NaN where there is no fit.
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1; got {draws}. 200 give the p-value to .03.")
@@ -114,14 +117,14 @@ def bootstrap_p_value(fit: TailFit, values: np.ndarray, draws: int = 200, seed: 
         return _NAN
     rng = np.random.default_rng(seed)
     positive = _positive(values)
-    below = positive[: positive.size - fit.tail]
+    below = np.log(positive[: positive.size - fit.tail])
     farther = 0
     for _ in range(draws):
         above = rng.binomial(fit.total, fit.tail / fit.total)
-        synthetic = fit.xmin * np.exp(rng.standard_exponential(above) / (fit.alpha - 1.0))
+        synthetic = np.log(fit.xmin) + rng.standard_exponential(above) / (fit.alpha - 1.0)
         rest = rng.choice(below, fit.total - above) if below.size else np.empty(0)
-        again = fit_power_law(np.concatenate([synthetic, rest]), fit.minimum_tail, fit.method)
-        farther += bool(again.distance >= fit.distance)
+        logs = np.sort(np.concatenate([synthetic, rest]))
+        farther += _farther(logs, *_candidates(logs, fit.minimum_tail), fit.method == "two_sided", fit.distance)
     return farther / draws
 
 
@@ -163,9 +166,25 @@ def _closest(logs, starts, alphas, two_sided):
     return best, float(least)
 
 
-def _probed(logs, starts, alphas, two_sided):
+def _farther(logs, starts, alphas, two_sided, distance):
+    """Whether every tail lies at least `distance` from its power law; False where there is no tail to fit."""
+    if starts.size == 0:
+        return False
+    for probes in (_FEW_PROBES, _PROBES):
+        bounds = _probed(logs, starts, alphas, two_sided, probes)
+        order = np.argsort(bounds, kind="stable")
+        order = order[bounds[order] < distance]
+        if order.size == 0:
+            return True
+        starts, alphas = starts[order], alphas[order]
+        if _distance(logs[starts[0] :], alphas[0], two_sided) < distance:  # the most promising usually decides
+            return False
+    return all(_distance(logs[s:], a, two_sided) >= distance for s, a in zip(starts, alphas, strict=True))
+
+
+def _probed(logs, starts, alphas, two_sided, probes=_PROBES):
     tails = (logs.size - starts)[:, None]
-    steps = (np.linspace(0.0, 1.0, _PROBES) * (tails - 1)).astype(np.intp)
+    steps = (np.linspace(0.0, 1.0, probes) * (tails - 1)).astype(np.intp)
     model = -np.expm1((1.0 - alphas[:, None]) * (logs[starts[:, None] + steps] - logs[starts][:, None]))
     gap = model - steps / tails
     largest = np.max(np.maximum(gap, 1.0 / tails - gap) if two_sided else np.abs(gap), axis=1)

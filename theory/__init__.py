@@ -5,7 +5,7 @@ NumPy and SciPy in float64 only; nothing here imports jax. Names load when first
 The contract: `Law`; the law of factor X + offset: `Affine`; the suite that every law passes: `testing.check`.
 
 Laws, X with independent entries unless said otherwise
-    MarchenkoPastur               X^T X/n                          Semicircle        symmetric X
+    MarchenkoPastur               X^T X/n                          Semicircle        symmetric X (Wigner)
     InverseMarchenkoPastur        its inverse                      SingularValues    roots of a law of W^T W
     GeneralizedMarchenkoPastur    any population covariance        KestenMcKay       random regular graphs
     InformationPlusNoise          signal plus X                    Arcsine           O + O^T, O uniform orthogonal
@@ -18,15 +18,23 @@ Laws, X with independent entries unless said otherwise
     NeuralKernel                        by conjugate_kernel, tangent_kernel
     AdamBulk                            weights after a step of Adam, by adam_step(...).bulk
     TracyWidom                          largest eigenvalue
+Under other names
+    quarter circle                SingularValues(MarchenkoPastur(1.0))
+    Wishart, Laguerre             MarchenkoPastur                  GOE, GUE               Semicircle
+    Jacobi, MANOVA                Wachter                          Fisher                 FMatrix
+    deformed, Silverstein         GeneralizedMarchenkoPastur       Dozier-Silverstein     InformationPlusNoise
+    Cauchy; Gaussian, variance 2  AlphaStable(1.0); (2.0)          beta ensembles         HighTemperature...
+    NTK; conjugate, CK            tangent_kernel; conjugate_kernel BBP, spikes            see Outliers
+    submatrix, minor              free_compression                 empirical spectrum     PointMasses.of(values)
 Free probability    r_transform, s_transform
 Population          estimate_population from an observed spectrum
 Outliers            largest_eigenvalue, edge_scale, outlier_p_value; Outlier: spiked_covariance, spiked_rectangular,
                     spiked_wigner, spiked (any bulk), spiked_symmetric, correlated_spike, projected_outlier; backwards:
                     strength_from_outlier, signal_strength, optimal_shrinkage, hard_threshold
 Kernels' outliers   trained_weights_outlier, gradient_step_direction, interpolating_direction, conjugate_outlier
-Activations         activation_constants, gaussian_equivalent
-First steps         OneStep: gradient_step, adam_step; mean_field_steps, standard_rate; readout_outlier,
-                    readout_directions; spike_count, spike_window, two_step_outliers
+Activations         activation_constants, gaussian_equivalent; names: theory.activations
+First steps         OneStep: gradient_step, adam_step; AdamPath: adam_path; mean_field_steps, standard_rate;
+                    readout_outlier, readout_directions; spike_count, spike_window, two_step_outliers
 Deep linear         mode_strength, unbalanced_strength, escape_time, imbalance, stationary_strength, effective_rank,
                     rank_curve, interpolation_loss, random_barrier
 Least squares       error_mode, loss_curve; critical_sharpness, critical_rate, iteration_matrix (edge of stability)
@@ -95,6 +103,7 @@ if TYPE_CHECKING:
     from theory.risk.sgd_stability import sgd_decay_rate, sgd_stability
     from theory.sample_covariance.estimate_population import estimate_population
     from theory.training.adam_bulk import AdamBulk
+    from theory.training.adam_path import AdamPath, adam_path
     from theory.training.barrier import interpolation_loss, random_barrier
     from theory.training.deep_linear import escape_time, imbalance, mode_strength, unbalanced_strength
     from theory.training.least_squares import error_mode, loss_curve
@@ -107,6 +116,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdamBulk",
+    "AdamPath",
     "Affine",
     "AlphaStable",
     "Arcsine",
@@ -137,6 +147,7 @@ __all__ = [
     "Uniform",
     "Wachter",
     "activation_constants",
+    "adam_path",
     "adam_step",
     "batch_sgd",
     "conjugate_kernel",
@@ -250,6 +261,7 @@ _MODULES = {
     "theory.risk.sgd_stability": "sgd_decay_rate sgd_stability",
     "theory.sample_covariance.estimate_population": "estimate_population",
     "theory.training.adam_bulk": "AdamBulk",
+    "theory.training.adam_path": "AdamPath adam_path",
     "theory.training.barrier": "interpolation_loss random_barrier",
     "theory.training.deep_linear": "escape_time imbalance mode_strength unbalanced_strength",
     "theory.training.least_squares": "error_mode loss_curve",

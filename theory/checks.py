@@ -11,7 +11,7 @@ def positive(name: str, value: float, remedy: str) -> float:
     """Returns `value` as a float, or raises ValueError unless it is positive and finite."""
     number = _float(name, value, "positive and finite", remedy)
     if not (number > 0 and math.isfinite(number)):
-        raise ValueError(f"{name} must be positive and finite; got {value!r}; {remedy}")
+        raise ValueError(f"{name} must be positive and finite; got {shown(value)}; {remedy}")
     return number
 
 
@@ -19,25 +19,42 @@ def non_negative(name: str, value: float, remedy: str) -> float:
     """Returns `value` as a float, or raises ValueError unless it is finite and not below zero."""
     number = _float(name, value, "finite and not negative", remedy)
     if not (number >= 0 and math.isfinite(number)):
-        raise ValueError(f"{name} must be finite and not negative; got {value!r}; {remedy}")
+        raise ValueError(f"{name} must be finite and not negative; got {shown(value)}; {remedy}")
     return number
 
 
 def count(name: str, value: float, remedy: str) -> int:
     """Returns `value` as an int, or raises ValueError unless it is a whole number of at least 1."""
     number = _float(name, value, "a whole number of at least 1", remedy)
-    if not (number >= 1 and number == math.floor(number) and math.isfinite(number)):
-        raise ValueError(f"{name} must be a whole number of at least 1; got {value!r}; {remedy}")
+    if not (math.isfinite(number) and number >= 1 and number == math.floor(number)):
+        raise ValueError(f"{name} must be a whole number of at least 1; got {shown(value)}; {remedy}")
     return int(number)
+
+
+def number(name: str, value: float, remedy: str) -> float:
+    """Returns `value` as a float, or raises ValueError unless it is one finite number."""
+    result = _float(name, value, "one finite number", remedy)
+    if not math.isfinite(result):
+        raise ValueError(f"{name} must be one finite number; got {shown(value)}; {remedy}")
+    return result
+
+
+def flag(name: str, value: bool, remedy: str) -> bool:
+    """Returns `value`, or raises ValueError unless it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False; got {shown(value)}; {remedy}")
+    return bool(value)
 
 
 def array(name: str, values: ArrayLike, remedy: str, *, above: float = -math.inf) -> NDArray[np.float64]:
     """Returns `values` as a float64 array, or raises ValueError naming the first that is not finite and > `above`."""
     must = "finite" if above == -math.inf else f"finite and above {above:g}"
     try:
+        if np.iscomplexobj(values):
+            raise TypeError
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be {must}; got {values!r}; {remedy}") from None
+        raise ValueError(f"{name} must be {must}; got {shown(values)}; {remedy}") from None
     bad = ~(np.isfinite(numbers) & (numbers > above))
     if np.any(bad):
         raise ValueError(f"{name} must be {must}; got {numbers[bad].flat[0]!r}; {remedy}")
@@ -56,4 +73,10 @@ def _float(name: str, value: Any, must: str, remedy: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be {must}; got {value!r}; {remedy}") from None
+        raise ValueError(f"{name} must be {must}; got {shown(value)}; {remedy}") from None
+
+
+def shown(value: Any) -> str:
+    """The value on one line, cut after 80 characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -43,6 +43,11 @@ def elementwise(method: Callable[[Any, FloatArray], FloatArray]) -> Callable[[An
 class Law(ABC):
     """A probability law on the real line: a density on finitely many bands, and atoms.
 
+        F(x) = P(X <= x) = sum of atoms at or below x + integral of pdf,   m(z) = int dF(x)/(x - z) = -G(z)
+
+    What is there: `bands`, `atoms`, `pdf`; `cdf`, `sf`, `logsf`, `quantile`; `moment`, `mean`, `std`, `free_cumulant`,
+    `expectation`, `tail_index`; `stieltjes`; `scaled`, `shifted`; `sample`, `sample_matrix`, `edge_scale`. The defaults
+    integrate `pdf` in the angle of each band, right to about 1e-13 (ArithmeticError where panels don't resolve it).
     Every function takes arrays of any shape and returns the same shape; a scalar gives a float; NaN gives NaN.
     Instances are immutable and hashable: tables for the derived functions are made once per law and kept.
     """

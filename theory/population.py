@@ -69,7 +69,13 @@ def signal_weights(population: Nodes, alignment: Alignment) -> FloatArray:
     """
     if alignment is None:
         return population.weights
+    if not callable(alignment):
+        shown = checks.shown(alignment)
+        raise ValueError(f"alignment must be a function of eigenvalues; got {shown}; pass one or None")
     strength = checks.array("alignment", alignment(population.values), "return one number >= 0 for each eigenvalue")
+    if strength.shape not in ((), population.values.shape):
+        raise ValueError(f"alignment must return the shape {population.values.shape} of its argument; got shape "
+                         f"{strength.shape}; vectorise it")
     strength = np.broadcast_to(strength, population.values.shape)
     total = float(population.mean(strength))
     if np.min(strength) < 0 or total == 0:

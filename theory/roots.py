@@ -1,4 +1,4 @@
-"""Bracketed roots of many functions at once, without derivatives."""
+"""Bracketed roots of many functions at once, without derivatives or with them."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+WithSlope = Callable[[FloatArray, NDArray[np.intp]], tuple[FloatArray, FloatArray]]
 STEPS = 120  # twice the halvings of a bracket to rounding: bisection alone would be done by then
 
 
@@ -40,6 +41,40 @@ def bracketed_roots(
         least = np.minimum(0.5, 0.5 * allowed / np.maximum(np.abs(b - a), 5e-324))
         fraction = np.clip(fraction, least, 1 - least)
     return best
+
+
+def newton_roots(
+    f: WithSlope, start: FloatArray, low: FloatArray, high: FloatArray, *, steps: int = 60, floor: float = 4e-16
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Roots of increasing functions in brackets [low, high] (m,), from `start` in them; and which of them settled.
+
+    `f` maps points x (j,) and their indices (j,) to excess and slope (j,), excess < 0 below the root; the slope needs a
+    few digits only. Newton's method, bisection where that leaves the bracket; entries that have settled are left alone:
+    where f is 0, where x moves by rounding only (`floor` is that of f, in units of the larger end), and after a Newton
+    step below 1e-9 of the distance to both ends of the bracket: in that unit Newton squares the error, as functions
+    are smooth but at the ends. Above an end at 0 a root is sought by factors of 16, not by halves.
+    """
+    x, left, right = np.array(start, np.float64), np.array(low, np.float64), np.array(high, np.float64)
+    first, last, least = left.copy(), right.copy(), floor * np.maximum(np.abs(left), np.abs(right))
+    active, settled = np.arange(len(x)), np.zeros(len(x), bool)
+    for _ in range(steps):
+        if not len(active):
+            break
+        at, i = x[active], active
+        excess, slope = f(at, i)
+        below = excess < 0
+        left[i], right[i] = np.where(below, at, left[i]), np.where(below, right[i], at)
+        a, b = left[i], right[i]
+        with np.errstate(all="ignore"):  # a slope that vanishes or is infinite makes it a bisection
+            step = at - excess / slope
+        newton = (step >= a) & (step <= b)
+        new = np.where(newton, step, np.where(a == 0, b / 16, (a + b) / 2))
+        x[i], change = np.where(excess == 0, at, new), np.abs(new - at)
+        done = (newton & (change <= 1e-9 * np.minimum(at - first[i], last[i] - at))) | (excess == 0)
+        done |= change <= 4e-16 * np.abs(at) + least[i]
+        settled[i] = done
+        active = active[~done]
+    return x, settled
 
 
 def interior(low: FloatArray | float, high: FloatArray | float, logit: FloatArray) -> FloatArray:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from theory.band import Band
 from theory.quadrature import panel_points, resolve
+from theory.roots import newton_roots
 
 if TYPE_CHECKING:
     from theory.law import Law
@@ -119,8 +120,8 @@ def quantile(law: "Law", p: FloatArray) -> FloatArray:
             continue
         rest = wanted[here] - (heights[k] - mass)
         result[here] = table.band.at(_invert(table, low, high, mass, rest))
-    # At p = 1 a rounding error in the last height would move the edge by its power 2/3.
-    result[p.ravel() == 1] = law._ends[1]
+    # At p = 1 a rounding error in the last height would move the edge by its power 2/3; a window may end before a band.
+    result[p.ravel() == 0], result[p.ravel() == 1] = law._ends
     return result.reshape(p.shape)
 
 
@@ -161,22 +162,10 @@ def _pieces(law: "Law") -> list[tuple[float, float, BandTable | None, float, flo
 
 
 def _invert(table: BandTable, low: float, high: float, mass: float, wanted: FloatArray) -> FloatArray:
-    """Solves mass between `low` and t = wanted for t in [low, high]: Newton, bisection where it leaves the bracket."""
-    left, right = np.full(wanted.shape, low), np.full(wanted.shape, high)
-    t = low + (high - low) * np.clip(wanted / mass if mass else 0.0 * wanted, 0.0, 1.0)
-    active = np.arange(len(t))
-    for _ in range(60):
-        at = t[active]
-        excess = table._mass(np.full(at.shape, low), at) - wanted[active]
-        left[active] = np.where(excess < 0, at, left[active])
-        right[active] = np.where(excess < 0, right[active], at)
-        step = at - excess / table.density(at)
-        newton = (step >= left[active]) & (step <= right[active])
-        new = np.where(newton, step, (left[active] + right[active]) / 2)
-        t[active] = new
-        # Newton squares the error in units of the distance to the ends, where the density may vanish
-        close = newton & (np.abs(new - at) <= 1e-9 * np.minimum(at - low, high - at))
-        active = active[~(close | (np.abs(new - at) <= 4e-16 * (high + np.abs(at))))]
-        if not len(active):
-            break
-    return t
+    """Solves mass between `low` and t = wanted for t in [low, high]."""
+
+    def excess(t: FloatArray, i: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        return table._mass(np.full(t.shape, low), t) - wanted[i], table.density(t)
+
+    start = low + (high - low) * np.clip(wanted / mass if mass else 0.0 * wanted, 0.0, 1.0)
+    return newton_roots(excess, start, np.full(wanted.shape, low), np.full(wanted.shape, high))[0]

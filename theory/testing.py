@@ -1,8 +1,8 @@
 """The suite every law must pass: `check(law)` tests a user's own law as it tests the package's.
 
 Each expectation is computed by quadrature of `pdf` (`theory.charts`), independently of the closed forms of the law. An
-edge, an atom, a prefactor wrong by 1e-6 makes it fail. A law with a power tail states its `tail_index`: moments from
-that order on must not exist. No test framework is needed.
+edge, an atom, a prefactor wrong by 1e-6 makes it fail. A law with a power tail states its `tail_index`: from that
+order on moments must not exist.
 """
 
 import math
@@ -23,14 +23,14 @@ KINDS = ("eigenvalues", "singular_values", "scalar")
 
 
 def check(law: Law) -> None:
-    """Raises AssertionError with one sentence at the first broken promise of the `Law` contract.
+    """Raises AssertionError with one sentence at the first broken promise of the `Law` contract; takes .1 to 1 s.
 
     >>> from theory import MarchenkoPastur
     >>> check(MarchenkoPastur(0.3))
     """
     with np.errstate(all="ignore"):
         for part in (_form, _edges, _shapes, _outside, _mass, _distribution, _quantiles, _moments, _free_cumulants,
-                     _stieltjes, _scales, _draws, _matrix):
+                     _stieltjes, _scales, _images, _draws, _matrix):
             part(law)
 
 
@@ -59,6 +59,10 @@ def _edges(law: Law) -> None:
             beyond = edge - inward * step
             if not any(a <= beyond <= b for a, b in law.bands):
                 _hold(law, law.pdf(beyond) == 0, f"pdf must be 0 just outside the edge {edge}")
+    room = 16 * np.spacing(max((abs(x) for x in _ends(law) if math.isfinite(x)), default=0.0))  # edges are rounded
+    below, above = min(_ends(law)) - room, max(_ends(law)) + room
+    _hold(law, math.isinf(below) or (law.cdf(below) == 0 and law.sf(below) == 1), "cdf must be 0 below the support")
+    _hold(law, math.isinf(above) or (law.cdf(above) == 1 and law.sf(above) == 0), "sf must be 0 above the support")
 
 
 def _shapes(law: Law) -> None:
@@ -84,8 +88,7 @@ def _outside(law: Law) -> None:
 
 
 def _mass(law: Law) -> None:
-    total = _expectation(law, np.ones_like)
-    _close(law, total, 1.0, TOLERANCE, "density and atoms must have total mass 1")
+    _close(law, _expectation(law, np.ones_like), 1.0, TOLERANCE, "density and atoms must have total mass 1")
 
 
 def _distribution(law: Law) -> None:
@@ -113,9 +116,7 @@ def _quantiles(law: Law) -> None:
     for a, mass in law.atoms:
         inside = law.cdf(a) - mass * np.array([0.01, 0.5, 0.99])
         _hold(law, np.all(law.quantile(inside) == a), f"quantile must stay at the atom {a} through its mass")
-    support = [v for pair in (*law.bands, *((a, a) for a, _ in law.atoms)) for v in pair]
-    ends = law.quantile(np.array([0.0, 1.0]))
-    same = ends[0] == min(support) and ends[1] == max(support)
+    same = law.quantile(0.0) == min(_ends(law)) and law.quantile(1.0) == max(_ends(law))
     _hold(law, same, "quantile must take the ends of the support at 0 and 1")
 
 
@@ -176,6 +177,28 @@ def _scales(law: Law) -> None:
         _close(law, other.stieltjes(z * s) * s / law.stieltjes(z), 1.0, TOLERANCE, f"stieltjes must scale by 1/{s:g}")
 
 
+def _images(law: Law) -> None:
+    """The laws of -2 X and X + c against that of X, whose own functions have passed by then."""
+    low, high = _span(law)
+    width = (high - low) or 1.0
+    p = np.array([0.03, 0.2, 0.41, 0.63, 0.97])
+    x = np.array([v for v in law.quantile(p) if v not in dict(law.atoms)])
+    z = np.array([low + width * v for v in (0.3 + 0.1j, 1.2 - 0.7j)])
+    c = 0.7 * width
+    for other, a, b, name in (law.scaled(-2.0), -2.0, 0.0, "-2 X"), (law.shifted(c), 1.0, c, "X + c"):
+        y = a * x + b
+        _close(law, other.cdf(y), law.cdf(x) if a > 0 else law.sf(x), TOLERANCE, f"cdf must be that of {name}")
+        _close(law, other.pdf(y) * abs(a) / law.pdf(x), 1.0, 1e-6, f"pdf must be that of {name}")  # y is rounded
+        _hold(law, np.all(other.cdf(other.quantile(p)) >= p - TOLERANCE), f"quantile of {name} must reach its argument")
+        _close(law, other.stieltjes(a * z + b) * a / law.stieltjes(z), 1.0, TOLERANCE, f"stieltjes must be of {name}")
+        if law.tail_index > 2:
+            scale = abs(law.mean) + width
+            _close(law, (other.mean - b) / a / scale, law.mean / scale, TOLERANCE, f"mean must be that of {name}")
+            _close(law, other.std / abs(a) / law.std, 1.0, 1e-6, f"std must be that of {name}")
+        else:
+            _hold(law, not math.isfinite(other.moment(2)), f"moment(2) of {name} must not be finite")
+
+
 def _matrix(law: Law) -> None:
     if law.kind == "scalar":
         return
@@ -197,8 +220,7 @@ def _stieltjes(law: Law) -> None:
     low, high = _span(law)
     width = high - low
     z = np.array([low + x * width + y * 1j * width for x in (-0.3, 0.2, 0.5, 0.9, 2) for y in (0.05, -0.4, 3)])
-    m = law.stieltjes(z)
-    direct = np.array([_expectation(law, lambda x, v=v: 1 / (x - v)) for v in z])
+    m, direct = law.stieltjes(z), np.array([_expectation(law, lambda x, v=v: 1 / (x - v)) for v in z])
     _close(law, m / direct, 1.0, TOLERANCE, "stieltjes must be the integral of 1/(x - z) with the atoms")
     _close(law, law.stieltjes(z.conj()) / m.conj(), 1.0, 1e-12, "stieltjes must be conjugate in the other half plane")
     _hold(law, isinstance(law.stieltjes(1j * width), complex), "stieltjes of a complex scalar must be complex")
@@ -207,9 +229,12 @@ def _stieltjes(law: Law) -> None:
     far = np.array([complex(math.inf, 1), complex(1, -math.inf), complex(-math.inf, math.inf)])
     _hold(law, np.all(law.stieltjes(far) == 0) and law.stieltjes(math.inf) == 0, "stieltjes must be 0 at infinity")
     _hold(law, math.isnan(law.stieltjes(law.quantile(0.5))), "stieltjes must be NaN on the support")
-    if not any(math.isinf(x) for band in law.bands for x in band):
-        real = np.array([x for x in (low - width, low - 0.01 * width, high + 0.01 * width, high + width)
-                         if not any(x == a for a, _ in law.atoms)])
+    # not in the middle of a gap, where m may be 0 by symmetry
+    gaps = [b + 0.3 * (c - b) for (_, b), (c, _) in zip(law.bands, law.bands[1:], strict=False)]
+    intervals = (*law.bands, *((a, a) for a, _ in law.atoms))
+    real = np.array([x for x in (low - width, low - 0.01 * width, *gaps, high + 0.01 * width, high + width)
+                     if not any(a <= x <= b for a, b in intervals)])
+    if len(real):
         value = law.stieltjes(real)
         _hold(law, value.dtype == np.float64, "stieltjes of real z must be real")
         direct = np.array([_expectation(law, lambda x, v=v: 1 / (x - v)) for v in real])
@@ -223,9 +248,12 @@ def _stieltjes(law: Law) -> None:
 def _draws(law: Law) -> None:
     draws = law.sample(4000, np.random.default_rng(0))
     _hold(law, draws.shape == (4000,), "sample(n, rng) must have shape (n,)")
-    gap = _gap(law, draws)
-    # Kolmogorov: a gap of 2.2/sqrt(n) has probability 1e-4, and the draws are the same each time
+    gap = _gap(law, draws)  # Kolmogorov: 2.2/sqrt(n) has probability 1e-4, and the draws are the same each time
     _hold(law, gap < 2.2 / math.sqrt(4000), f"draws must follow the law; the empirical cdf is {gap:.3g} off")
+
+
+def _ends(law: Law) -> list[float]:
+    return [x for pair in (*law.bands, *((x, x) for x, _ in law.atoms)) for x in pair]
 
 
 def _span(law: Law) -> tuple[float, float]:

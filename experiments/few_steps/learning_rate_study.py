@@ -28,6 +28,7 @@ class Config:
     noise_std: float = 0.3  # of the labels
     regularisation: float = 0.01  # of the ridge readout
     conventions: tuple[str, ...] = ("paper",)  # features; "authors": scaled by 1/sqrt(d) once more
+    metrics: str = "all"  # "authors": what their code measures, and the outliers
     batch: int = 100  # of sgd
     model: str = OURS  # or module:attribute, called as f(inputs, width, rngs=...)
     seed: int = 0
@@ -50,18 +51,22 @@ def plan(c: Config) -> sweep.Study:
         replicates=c.replicates,
         seed=c.seed,
         batching=c.batching,
-        captures=[
-            captures.spectrum(),
-            captures.leading_vectors(),
-            captures.overlaps(),
-            captures.outliers(initial_variance=1.0),
-            captures.tails(authors="authors" in c.conventions),
-            captures.update(),
-            captures.losses(),
-            captures.stability(),
-            captures.readout(c.regularisation, c.conventions),
-        ],
+        captures=measured(c),
     )
+
+
+def measured(c):
+    if c.metrics not in ("all", "authors"):
+        raise ValueError(f"metrics must be all or authors; got {c.metrics!r}.")
+    theirs = [
+        captures.spectrum(),
+        captures.overlaps(),
+        captures.outliers(initial_variance=1.0),
+        captures.tails(authors="authors" in c.conventions),
+        captures.readout(c.regularisation, c.conventions),
+    ]
+    ours = [captures.leading_vectors(), captures.update(), captures.losses(), captures.stability()]
+    return theirs + (ours if c.metrics == "all" else [])
 
 
 def one_step(r, optimizer, rates):
@@ -186,7 +191,7 @@ def draw_phases(ax, r, optimizer):
     if optimizer in described(r):
         critical = one_step(r, optimizer, 1.0).critical_rate
         lines[f"critical {critical:.4g}"] = critical
-    if optimizer == "gd":
+    if optimizer == "gd" and "stability_edge" in r:
         edge = float(r["stability_edge"].median())
         lines[f"stability edge {edge:.3g}"] = edge
     figures.phase_map(ax, at["phase"], counts=at["spikes"], lines=lines)

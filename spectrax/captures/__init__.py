@@ -3,6 +3,7 @@
 from spectrax.captures.moment import Capture, Moment
 from spectrax.captures.network import losses, readout, stability
 from spectrax.captures.statistics import outliers, tails
+from spectrax.captures.vectors import vector_overlaps
 from spectrax.captures.weights import leading_vectors, overlaps, spectrum, update
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "stability",
     "tails",
     "update",
+    "vector_overlaps",
 ]

@@ -1,7 +1,7 @@
 """A moment of a run (its state at one captured step) with what captures share, and the form of a capture."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ class Capture:
     per_matrix: fn(moment, view) is called for each weight matrix, else fn(moment) once.
     uses_update: needs the weights one step later, so it differs between runs at step 0 already.
     once: measured at step 0 only and stored without a step. options: what else tells two captures apart in the hash.
+    coords: values along a dim of the schema, such as the regularisations of a ridge path.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Capture:
     uses_update: bool = False
     once: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    coords: Mapping[str, Sequence] = field(default_factory=dict)
 
     def signature(self) -> dict:
         """What goes into the study's hash: name, schema, options."""
@@ -38,22 +40,23 @@ class Capture:
 
 
 class Moment:
-    """State at a captured step, the state one step later where one was taken, and decompositions made once.
+    """State at a captured step, the one a step later where it was taken, the initial weights, decompositions made once.
 
     Lives for one job of the capture pool; arrays come to the host once, as float64 where spectra are taken. Safe to
     share between threads (step 0 serves all runs of a replicate).
     """
 
     def __init__(self, state: State, data: Data, program: Program, views: tuple[MatrixView, ...], *,
-                 after: State | None = None, leading: int = 5):
+                 after: State | None = None, leading: int = 5, initial: Any = None):
         self.state, self.data, self.program, self.views = state, data, program, views
-        self.after, self.leading = after, leading
+        self.after, self.leading, self.initial = after, leading, initial
         self._lock = threading.RLock()
         self._made: dict[Any, Any] = {}
 
     def followed_by(self, after: State) -> "Moment":
         """The same moment with another next state (step 0 of a run), sharing what was already made."""
-        twin = Moment(self.state, self.data, self.program, self.views, after=after, leading=self.leading)
+        twin = Moment(self.state, self.data, self.program, self.views, after=after, leading=self.leading,
+                      initial=self.initial)
         twin._lock, twin._made = self._lock, self._made
         return twin
 
@@ -72,6 +75,12 @@ class Moment:
             raise ValueError("a capture of updates must run where a further step was taken; declare uses_update=True.")
         after = self.after
         return view.read(after.params).astype(np.float64) - self.matrix(view)
+
+    def drift(self, view: MatrixView) -> np.ndarray:
+        """W_t - W_0 (out, in), float64: what all steps so far did."""
+        if self.initial is None:
+            raise ValueError("a capture of drifts must run in a study, which keeps the initial weights; got none.")
+        return self.matrix(view) - view.read(self.initial).astype(np.float64)
 
     def decomposition(self, view: MatrixView) -> Decomposition:
         """Eigenvalues of W^T W and the leading singular vectors."""

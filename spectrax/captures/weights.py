@@ -47,7 +47,7 @@ def overlaps() -> Capture:
     def measure(moment, view):
         parts, (rows, cols) = moment.decomposition(view), view.shape
         teacher = moment.data.directions.get("teacher") if view == moment.views[0] else None
-        readout = _readout(moment.state) if view == moment.views[-1] else None
+        readout = readout_of(moment.state) if view == moment.views[-1] else None
         missing = np.full(parts.right.shape[1], np.nan)
         found = {
             "teacher_overlap": missing,
@@ -103,7 +103,8 @@ def update() -> Capture:
     return Capture("update", schema, measure, uses_update=True)
 
 
-def _readout(state):
+def readout_of(state) -> np.ndarray | None:
+    """The weight vector called `readout`, trained or frozen, float64; None where there is none or it is zero."""
     for tree in (state.params, state.rest):
         if isinstance(tree, dict) and "readout" in tree and not isinstance(tree["readout"], dict):
             vector = np.asarray(tree["readout"], np.float64)

@@ -44,7 +44,8 @@ STUDY = "learning_rate_study"
         (["--conventions", "mine"], "conventions must be of paper, authors; got ('mine',)."),
         (
             ["--optimizers", "adm"],
-            "optimizer must be one of gd, sgd, adam or module:attribute; got 'adm'. Did you mean 'adam'?",
+            "optimizer must be one of gd, sgd, adam, rmsprop, sign, normalised_gd, muon "
+            "or module:attribute; got 'adm'. Did you mean 'adam'?",
         ),
         (["--optimizers", "nowhere:adam"], "optimizer must be an importable module:attribute; got 'nowhere:adam'"),
         (["--optimizers", "math:pi"], "optimizer must be callable; 'math:pi' is float."),
@@ -71,14 +72,17 @@ def test_a_configuration_that_cannot_be_run(refused, tmp_path, flags, message):
         (["run", "learning_rate_studdy"], "got 'learning_rate_studdy'. Did you mean learning_rate_study?"),
         (
             ["run", "zzz"],
-            "an experiment must be one of `spectrax list` or a Python file; got 'zzz'. Known: laws_gallery,",
+            "an experiment must be one of `spectrax list` or a Python file; got 'zzz'. Known: adam_anatomy,",
         ),
         (
             ["run", "mine.py"],
             "an experiment must be a name or a Python file; mine.py doesn't exist. See `spectrax list`.",
         ),
         (["run"], "run must be told which experiment; got none. See `spectrax list`."),
-        (["rn", STUDY], "a command must be one of list, run, check, show, redraw; got 'rn'. See `spectrax --help`."),
+        (
+            ["rn", STUDY],
+            "a command must be one of list, run, predict, check, show, redraw; got 'rn'. See `spectrax --help`.",
+        ),
         (["list", "more"], "unrecognized arguments: more."),
         (["show"], "the following arguments are required: result."),
         (

@@ -11,9 +11,16 @@ from spectrax.result import open_result
 SELECT = {
     "learning_rate_study": ("optimizer=adam",),
     "one_step_spike": ("optimizer=gd",),
+    "one_step_spectrum": ("setting=main",),
     "marchenko_pastur_at_init": ("inputs=20", "inputs=40"),
     "laws_gallery": ("replicate=0",),
     "outlier_calibration": ("shape=30x20",),
+    "generalisation_factors": ("optimizer=adam",),
+    "adam_anatomy": ("optimizer=adam",),
+    "heavy_tail_emergence": ("optimizer=adam",),
+    "several_steps": ("optimizer=adam",),
+    "tails_and_generalisation": ("source=trained here",),
+    "singular_vector_overlaps": ("optimizer=adam",),
 }
 COLUMNS = ["statement", "source", "predicted", "measured", "error", "low", "high", "n", "verdict", "detail"]
 

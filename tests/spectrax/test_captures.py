@@ -25,6 +25,8 @@ EVERY = [
     captures.spectrum(), captures.leading_vectors(), captures.overlaps(), captures.update(), captures.losses(),
     captures.readout(), captures.readout(conventions=("paper", "authors")), captures.stability(), captures.outliers(),
     captures.outliers(initial_variance=1.0), captures.tails(), captures.tails(authors=True, bootstrap=3),
+    captures.vector_overlaps(blocks=6, corner=4, profiles=3),
+    captures.tails(alternatives=("bulk_and_spikes", "high_temperature")),
 ]
 
 
@@ -63,6 +65,9 @@ def test_a_capture_returns_what_its_schema_says(moment, capture):
     found = take(capture, moment)
     assert list(found) == list(capture.schema)
     sizes = {"rank": D, "row": H, "col": D, "vector": 5, "update_vector": 5, "direction": 2}
+    if capture.name == "vector_overlaps":
+        sizes |= {"weight_block": 6, "update_block": 6, "weight_vector": 4, "update_vector": 4, "profile_vector": 3,
+                  "weight_rank": D, "update_rank": D}
     for name, value in found.items():
         assert np.shape(value) == tuple(sizes[dim] for dim in capture.schema[name]), name
         assert np.asarray(value).dtype.kind in "fbi", name

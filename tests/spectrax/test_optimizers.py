@@ -118,7 +118,7 @@ def test_names_give_the_optimizers():
     ("make", "message"),
     [
         (lambda: optimizers.named("adm"), "got 'adm'. Did you mean 'adam'"),
-        (lambda: optimizers.named("zzz"), "must be one of gd, sgd, adam or module:attribute; got 'zzz'"),
+        (lambda: optimizers.named("zzz"), "must be one of gd, sgd, adam, rmsprop, .* or module:attribute; got 'zzz'"),
         (lambda: optimizers.named("optax:nothing"), "must be an importable module:attribute; got 'optax:nothing'"),
         (lambda: optimizers.named("nowhere_at_all:x"), "must be an importable module:attribute"),
         (lambda: optimizers.named(":x"), "must be an importable module:attribute"),
@@ -147,3 +147,64 @@ def test_bad_settings_are_refused_in_one_line(make, message):
     with pytest.raises(ValueError, match=message) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+def first_steps(optimizer, steps=3, rate=0.5):
+    """Updates of one matrix along a fixed sequence of gradients."""
+    rng = np.random.default_rng(0)
+    transformation, weights = optimizer(rate), {"W": jnp.zeros((6, 4))}
+    state, updates = transformation.init(weights), []
+    for _ in range(steps):
+        gradient = {"W": jnp.asarray(rng.standard_normal((6, 4)), jnp.float32)}
+        update, state = transformation.update(gradient, state, weights)
+        updates.append(np.asarray(update["W"]))
+    return updates
+
+
+@pytest.mark.parametrize("name", ["normalised_gd", "muon", "sign"])
+def test_a_matched_update_has_root_mean_square_equal_to_the_rate_at_every_step(name):
+    for update in first_steps(optimizers.named(name)):
+        assert np.sqrt(np.mean(update**2)) == pytest.approx(0.5, rel=1e-6)  # float32
+
+
+def test_matching_keeps_the_direction_and_a_zero_update():
+    for matched, plain in zip(first_steps(optimizers.Matched(Adam())), first_steps(Adam(), rate=1.0), strict=True):
+        assert np.allclose(matched * np.linalg.norm(plain), plain * np.linalg.norm(matched), rtol=1e-5)
+    still = optimizers.Matched(GD())(1.0)
+    assert not np.any(still.update(jnp.zeros(3), still.init(jnp.zeros(3)), jnp.zeros(3))[0])
+
+
+def test_a_grafted_update_has_one_direction_and_the_other_length():
+    grafted = first_steps(optimizers.Matched(GD(), length=Adam()))
+    for update, along, ahead in zip(grafted, first_steps(Adam()), first_steps(GD()), strict=True):
+        assert np.linalg.norm(update) == pytest.approx(np.linalg.norm(along), rel=1e-6)
+        assert np.allclose(update * np.linalg.norm(ahead), ahead * np.linalg.norm(update), rtol=1e-5)
+
+
+def test_rmsprop_divides_by_the_running_mean_square():
+    rng, square = np.random.default_rng(0), np.zeros((6, 4))
+    for update in first_steps(optimizers.RMSprop()):
+        gradient = rng.standard_normal((6, 4))
+        square = 0.9 * square + 0.1 * gradient**2
+        assert np.allclose(update, -0.5 * gradient / np.sqrt(square), rtol=1e-5)
+
+
+def test_a_muon_update_is_nearly_orthogonal():
+    for update in first_steps(optimizers.Muon(), rate=1.0):
+        s = np.linalg.svd(update, compute_uv=False)
+        assert s[-1] / s[0] > 0.5  # Newton-Schulz: .7 ... 1.2 each; the gradients' own ratio is below .3
+
+
+def test_adam_without_averages_is_sign_descent():
+    for a, b in zip(first_steps(Adam(b1=0.0, b2=0.0, eps=0.0)), first_steps(optimizers.SignDescent()), strict=True):
+        assert np.allclose(a, b, rtol=1e-6)
+
+
+def test_a_name_with_a_number_asks_for_minibatches():
+    assert optimizers.named("gd@20") == optimizers.named("sgd@20") == SGD(batch=20)
+    assert optimizers.named("adam@20") == Adam(batch=20)
+    assert optimizers.named("normalised_gd@20").batch == 20
+    assert optimizers.named("sign@20").batch == 20
+    for name, words in (("muon@20", "minibatches must be of"), ("adam@x", "as in adam@100"), ("adm@20", "'adam'")):
+        with pytest.raises(ValueError, match=words):
+            optimizers.named(name)

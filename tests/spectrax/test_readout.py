@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from spectrax.readout import ridge_readout
+from spectrax.readout import ridge_path, ridge_readout
 
 
 def draw(n, h, m=25, seed=0):
@@ -113,3 +113,14 @@ def test_bad_input_is_refused_in_one_line(change, message):
     with pytest.raises(ValueError, match=message) as caught:
         ridge_readout(*arrays.values(), regularisation=regularisation)
     assert "\n" not in str(caught.value)
+
+
+def test_a_path_of_regularisations_is_the_readout_at_each():
+    rng = np.random.default_rng(5)
+    for n, h in ((30, 12), (12, 30)):
+        sets = rng.standard_normal((n, h)), rng.standard_normal(n), rng.standard_normal((9, h)), rng.standard_normal(9)
+        path = ridge_path(*sets, regularisations=(1e-3, 0.1, 10.0))
+        for regularisation, found in zip((1e-3, 0.1, 10.0), path, strict=True):
+            alone = ridge_readout(*sets, regularisation=regularisation)
+            assert np.allclose(found, alone, rtol=1e-12)  # the same sums
+        assert [r.train_loss for r in path] == sorted(r.train_loss for r in path)

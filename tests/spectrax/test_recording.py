@@ -52,7 +52,7 @@ def test_an_error_of_writing_comes_out_and_the_other_runs_are_written():
     written = Written()
     recorder = Recorder(written)
     for name in ("unwritable", "other"):
-        recorder._open.append(Run(name, 0))
+        recorder._open.append((Run(name, 0), lambda: None))
     with pytest.raises(OSError, match="no space left"):
         recorder.close()
     assert written == {"other": {"of": "other"}}

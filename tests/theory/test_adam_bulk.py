@@ -222,7 +222,7 @@ def test_panels_resolve_a_near_pole_and_refuse_a_jump():
 
 
 def test_what_is_not_resolved_raises_with_its_residual(monkeypatch):
-    monkeypatch.setattr(adam_bulk, "LEVELS", 1)
+    monkeypatch.setattr(adam_bulk, "COLUMNS", ((False, 0),))
     with pytest.raises(ArithmeticError, match=r"must be resolved by 128 nodes; doubling them moves it by \S+: "):
         AdamBulk(10.0, 20, 100, 500).bands  # noqa: B018
 

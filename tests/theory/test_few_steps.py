@@ -244,6 +244,33 @@ def test_exponents_without_a_number_of_spikes_raise(exponent):
         spike_count(exponent)
 
 
+def _two_steps(seed, first, second, width=800):
+    """Singular values over the edge, and shares of left vectors in the span of a, a^2, a^3, after two fresh batches."""
+    rng, d, n = np.random.default_rng(seed), width // 2, 2 * width
+    w, a = rng.standard_normal((width, d)) / math.sqrt(d), rng.standard_normal(width) / math.sqrt(width)
+    for rate in (2 * width**first, 2 * width**second):
+        x = rng.standard_normal((n, d))
+        y = x[:, 0] + (x[:, 0] ** 2 - 1) / 2 + 0.3 * rng.standard_normal(n)
+        z = np.tanh(x @ w.T + 0.7)
+        w = w - rate * ((1 - z**2) * (z @ a / math.sqrt(width) - y)[:, None] * a).T @ x / n
+    basis = np.linalg.qr(np.stack([a, a**2 * math.sqrt(width), a**3 * width], axis=1))[0]
+    left, values, _ = np.linalg.svd(w, full_matrices=False)
+    return values[:3] / (1 + math.sqrt(width / d)), np.sum((basis.T @ left[:, :3]) ** 2, axis=0)
+
+
+def test_second_step_adds_outliers_along_powers_of_the_readout():
+    assert two_step_outliers(0.35, 0.4) == 2
+    values, shares = (np.mean(part, axis=0) for part in zip(*(_two_steps(k, 0.35, 0.4) for k in range(3)), strict=True))
+    assert values[0] > 5  # the readout's own
+    assert shares[0] > 0.95
+    assert values[1] > 1.08  # the first of the two: 1.15, 1.11, 1.09; without it 1.02, 1.05, 1.01
+    assert shares[1] > 0.25  # .57, .51, .45; chance 3/800, without it .02 at most
+    assert two_step_outliers(0.0, 0.4) == 0
+    values, shares = (np.mean(part, axis=0) for part in zip(*(_two_steps(k, 0.0, 0.4) for k in range(3)), strict=True))
+    assert values[0] > 5
+    assert shares[1] < 0.1
+
+
 def test_two_steps_make_the_floor_of_the_ratio():
     assert [two_step_outliers(a, 0.4) for a in (0.0, 0.1, 0.2, 0.3, 0.4)] == [0, 1, 1, 2, 4]
     assert two_step_outliers(0.3, 0.2) == 1

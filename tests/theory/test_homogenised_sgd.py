@@ -192,6 +192,44 @@ def test_rates_above_critical_diverge_and_below_converge():
     assert loss[1] / 1e4 == pytest.approx(2.0, rel=1e-3)
 
 
+def _descended(steps, rate, ratio, fraction):
+    """Loss of the recursion of the modes, step by step, on 300 nodes of the Marchenko-Pastur law; and of descent."""
+    law = MarchenkoPastur(ratio, 1 / ratio)
+    (low, high), = law.bands
+    t, w = np.polynomial.legendre.leggauss(300)
+    t, w = (t + 1) * np.pi / 2, w * np.pi / 2
+    x = low + (high - low) * np.sin(t / 2) ** 2
+    w = w * law.pdf(x) * (high - low) * np.sin(t) / 2
+    y = plain = x * w / 2
+    for _ in range(steps):
+        y = (1 - rate * fraction * x) ** 2 * y + rate**2 * fraction * ratio * w * x**2 * np.sum(y)
+        plain = (1 - rate * fraction * x) ** 2 * plain
+    return np.sum(y), np.sum(plain)
+
+
+@pytest.mark.parametrize(("rate", "ratio", "fraction"), [(3.0, 0.5, 0.5), (1.9, 0.5, 0.3), (2.5, 0.5, 0.1)])
+def test_diverging_batches_follow_the_recursion_until_they_overflow(rate, ratio, fraction):
+    curve = batch_sgd([1, 30, 1_000_000], rate, ratio, fraction=fraction)
+    for k, step in enumerate((1, 30)):
+        loss, plain = _descended(step, rate, ratio, fraction)
+        assert curve.loss[k] == pytest.approx(loss, rel=1e-11)  # measured 2e-13
+        assert curve.noiseless[k] == pytest.approx(plain, rel=1e-11)
+    assert curve.loss[2] == math.inf  # once this took for ever
+
+
+def test_every_diverging_loss_ends_as_infinity():
+    wide = MarchenkoPastur(0.9, 100.0)
+    assert homogenised_sgd([1.0, 1e6], 300.0, 0.9, population=wide).loss.tolist() == [math.inf, math.inf]
+    assert streaming_sgd([1.0, 1e6], 300.0, population=wide).loss.tolist() == [math.inf, math.inf]
+    assert batch_sgd([300, 10**6], 300.0, 0.9, population=wide, fraction=1.0).noiseless.tolist() == [math.inf] * 2
+    assert batch_sgd([300], 300.0, 0.5, population=[0.1, 1e4, 0.0, 0.0], fraction=0.5).loss.tolist() == [math.inf]
+
+
+def test_many_steps_at_a_hard_edge_fall_like_a_power():
+    loss = batch_sgd([10**5, 10**6], 0.5, 1.0, fraction=0.5).loss
+    assert loss[0] / loss[1] == pytest.approx(10**1.5, rel=1e-4)  # steps^(-3/2), next order 1/steps
+
+
 def test_shapes_follow_the_arguments():
     assert isinstance(homogenised_sgd(1.0, 0.5, 0.5).loss, float)
     assert homogenised_sgd(np.ones((2, 3)), 0.5, 0.5).noiseless.shape == (2, 3)

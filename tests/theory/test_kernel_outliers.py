@@ -14,6 +14,7 @@ from theory.kernels.outliers import (
     trained_weights_outlier,
 )
 from theory.outliers.spikes import spiked_rectangular
+from theory.training.one_step import gradient_step
 
 
 @pytest.mark.parametrize("ratio", [0.1, 2 / 3, 1.0, 4.0])
@@ -58,7 +59,7 @@ def test_one_step_meets_the_measured_outliers():
         step = gradient_step_direction(400.0 * kappa, 1600, 400, 600)
         outlier = trained_weights_outlier(step.strength, 400 / 600)
         assert outlier.location == pytest.approx(location, rel=0.06)  # d, h are 400, 600: 5 % low
-        assert outlier.right_overlap * step.teacher_overlap == pytest.approx(overlap, rel=0.06)
+        assert outlier.right_overlap * step.teacher_overlap_squared == pytest.approx(overlap, rel=0.06)
     small = trained_weights_outlier(gradient_step_direction([200.0, 400.0], 1600, 400, 600).strength, 400 / 600)
     assert not np.any(small.detached)
 
@@ -81,7 +82,7 @@ def test_one_step_of_a_sampled_network_moves_the_readout_direction_as_expected()
         overlaps.append((q @ beta) ** 2 / (q @ q))
     step = gradient_step_direction(eta, n, d, h)
     assert np.mean(strengths) == pytest.approx(step.strength, rel=0.12)  # 5 % low, and 5 % per draw
-    assert np.mean(overlaps) == pytest.approx(step.teacher_overlap, rel=0.12)
+    assert np.mean(overlaps) == pytest.approx(step.teacher_overlap_squared, rel=0.12)
 
 
 def test_a_small_rate_leaves_an_outlier_only_for_strong_labels():
@@ -163,3 +164,14 @@ def test_bad_input_raises_one_line(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_overlap_with_the_teacher_is_no_square_as_that_of_a_step():
+    direction = gradient_step_direction([800.0, 1600.0], 1600, 400, 600)
+    assert direction.teacher_overlap == pytest.approx(np.sqrt(direction.teacher_overlap_squared), rel=1e-15)
+    assert isinstance(gradient_step_direction(800.0, 1600, 400, 600).teacher_overlap, float)
+    # W of a step in the other scaling, far above the threshold, where v1 is q: same c, 1/n noise and R
+    step = gradient_step(1e9, 10**7, 400, 600, activation="erf", teacher="erf", noise_std=0.0)
+    far = gradient_step_direction(1e9, 10**7, 400, 600, activation="erf", teacher="erf", noise_std=0.0)
+    # mu^2/(2 mu^2): student and teacher alike; terms of 1/n and of the bulk are below 1e-4
+    assert [step.teacher_overlap, far.teacher_overlap] == pytest.approx([0.5**0.5] * 2, rel=1e-3)

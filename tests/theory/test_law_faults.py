@@ -46,9 +46,13 @@ def _faults():
         law = cls.examples()[0]
         if law.bands:
             yield name, law, "prefactor", {"pdf": lambda self, x, cls=cls: np.asarray(cls.pdf(self, x)) * (1 + EPS)}
-        if law.atoms:
-            heavier = tuple((x, mass * (1 - EPS)) for x, mass in law.atoms)
-            yield name, law, "atoms' masses", {"atoms": property(lambda self, a=heavier: a)}
+        with_atoms = next((example for example in cls.examples() if example.atoms), None)
+        if with_atoms:
+            low, high = testing._span(with_atoms)
+            lighter = tuple((x, mass * (1 - EPS)) for x, mass in with_atoms.atoms)
+            moved = tuple((x + EPS * (high - low), mass) for x, mass in with_atoms.atoms)
+            yield name, with_atoms, "atoms' masses", {"atoms": property(lambda self, a=lighter: a)}
+            yield name, with_atoms, "atoms' places", {"atoms": property(lambda self, a=moved: a)}
         for band, end in ((0, 0), (-1, 1)):
             bands = _moved(law, band, end) if law.bands else None
             if bands:

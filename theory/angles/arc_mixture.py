@@ -7,7 +7,6 @@ each the integrand of `theory.angles.arc`. The laws that use it have positive we
 import functools
 import math
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,23 +96,3 @@ class ArcMixture:
     def _ends(self) -> tuple[float, float]:
         places = [self.band.low, self.band.high, *(x for x, _ in self.atoms)]
         return min(places), max(places)
-
-
-def split(band: Band, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """sqrt(z - a) sqrt(z - b), the branch of sqrt((z - a)(z - b)) that is z at infinity, cut along the band only."""
-    return np.sqrt((z - band.low) - band.low_tail) * np.sqrt((z - band.high) - band.high_tail)
-
-
-def linear(
-    band: Band, z: NDArray[np.complex128], constant: Decimal, slope: Decimal
-) -> NDArray[np.complex128]:
-    """constant + slope z, from its exact value at the band's lower end: a narrow band far from zero costs no digits."""
-    return float(constant + slope * Decimal(band.low)) + float(slope) * (z - band.low)
-
-
-def quotient(p: NDArray[np.complex128], root: NDArray[np.complex128], top: complex, bottom: NDArray[np.complex128],
-             ) -> NDArray[np.complex128]:
-    """The root m = top/(p - root) = (p + root)/bottom of a quadratic equation, by the form that does not cancel."""
-    plus, minus = p + root, p - root
-    by_minus = np.abs(minus) >= np.abs(plus)
-    return np.where(by_minus, top / np.where(by_minus, minus, 1.0), plus / np.where(by_minus, 1.0, bottom))

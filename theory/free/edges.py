@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.free.gaps import Gap, Inverse
+from theory.roots import bracketed_roots
 
 FloatArray = NDArray[np.float64]
 Margin = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
@@ -71,30 +72,6 @@ def support(branches: Sequence[Branch], atoms: Sequence[float]) -> Pairs:
         points = np.where(np.abs(points - x) <= finest, x, points)
     bands = zip(points[::2], points[1::2], strict=True)
     return tuple((float(low), float(high)) for low, high in bands if high - low > 4 * np.spacing(abs(low) + abs(high)))
-
-
-def bracketed_roots(f: Callable[[FloatArray], FloatArray], low: FloatArray, high: FloatArray) -> FloatArray:
-    """Roots of f in brackets [low, high] with a change of sign, to rounding error; each (m,) (Chandrupatla 1997)."""
-    a, b = high.copy(), low.copy()
-    fa, fb = f(a), f(b)
-    c, fc, t = a, fa, np.full(a.shape, 0.5)
-    for _ in range(100):
-        x = a + t * (b - a)
-        fx = f(x)
-        same = np.sign(fx) == np.sign(fa)
-        c, fc = np.where(same, a, b), np.where(same, fa, fb)
-        b, fb = np.where(same, b, a), np.where(same, fb, fa)
-        a, fa = x, fx
-        best = np.where(np.abs(fa) < np.abs(fb), a, b)
-        limit = 2e-16 * np.abs(best) / np.maximum(np.abs(b - a), 1e-300)
-        if np.all((limit > 0.5) | (fa == 0) | (fb == 0)):
-            break
-        with np.errstate(all="ignore"):
-            xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
-            inverse = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
-        usable = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi)
-        t = np.clip(np.where(usable, inverse, 0.5), np.minimum(limit, 0.5), 1 - np.minimum(limit, 0.5))
-    return np.where(np.abs(fa) < np.abs(fb), a, b)
 
 
 def _positive(branch: Branch) -> list[tuple[float, float]]:

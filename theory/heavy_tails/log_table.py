@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.quadrature import gauss_legendre, panel_points, resolve
+from theory.roots import newton_roots
 
 FloatArray = NDArray[np.float64]
 REACH = 700.0  # |log x| up to which exp neither overflows nor loses digits
@@ -124,22 +125,18 @@ class LogTable:
         return np.sum(w * np.exp(self._polynomial(np.broadcast_to(panel[..., None], t.shape), t)), axis=-1)
 
     def _invert(self, panel: NDArray[np.intp], wanted: FloatArray, above: bool) -> FloatArray:
-        """The t of a panel that leaves `wanted` on one side: Newton's method, bisection where it leaves the bracket."""
+        """The t of a panel that leaves `wanted` on one side."""
+        shape, panel, wanted = wanted.shape, panel.ravel(), wanted.ravel()
         start, end = self.edges[panel], self.edges[panel + 1]
-        left, right = start.copy(), end.copy()
         share = np.clip(wanted / self.masses[panel], 0.0, 1.0)
-        t = start + (end - start) * (1 - share if above else share)
-        for _ in range(60):
-            mass = self._mass(panel, t, end) if above else self._mass(panel, start, t)
-            excess = wanted - mass if above else mass - wanted
-            left, right = np.where(excess < 0, t, left), np.where(excess < 0, right, t)
-            step = t - excess * np.exp(-self._polynomial(panel, t))
-            new = np.where((step >= left) & (step <= right), step, (left + right) / 2)
-            done = np.abs(new - t) <= 4e-16 * (1 + np.abs(t))
-            t = new
-            if np.all(done):
-                break
-        return t
+
+        def excess(t: FloatArray, i: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+            k = panel[i]
+            mass = self._mass(k, t, end[i]) if above else self._mass(k, start[i], t)
+            return (wanted[i] - mass if above else mass - wanted[i]), np.exp(self._polynomial(k, t))
+
+        middle = start + (end - start) * (1 - share if above else share)
+        return newton_roots(excess, middle, start, end)[0].reshape(shape)
 
 
 def tabulate(

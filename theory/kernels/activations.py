@@ -1,4 +1,4 @@
-"""Activations by name, and the Gaussian constants through which they enter the theory of wide networks.
+"""The Gaussian constants through which activations enter the theory of wide networks.
 
 An activation is used centred and scaled to unit variance, s = (f - E f)/std f of z ~ N(0, 1); its laws depend on it by
 b = E s' and, for the tangent kernel, a = E s'^2.
@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, expit, ndtr
 
-from theory.gaussian import activation_constants, softplus
+from theory.activations import Activation
+from theory.gaussian import activation_constants, role_constants
 
 FloatArray = NDArray[np.float64]
-Activation = str | Callable[[Any], Any]
 
 
 class NormalizedActivation(NamedTuple):
@@ -35,20 +34,7 @@ class GaussianEquivalent(NamedTuple):
     noise: float  # mu_* = (E f^2 - mu_0^2 - mu_1^2)^(1/2)
 
 
-def function(activation: Activation) -> Callable[[Any], Any]:
-    """Returns the NumPy function of a name, or the callable itself.
-
-    Raises ValueError for an unknown name, listing the known ones.
-    """
-    if callable(activation):
-        return activation
-    if activation not in _NAMED:
-        raise ValueError(f"activation must be callable or one of {', '.join(sorted(_NAMED))}; got {activation!r}; "
-                         "pass a NumPy function")
-    return _NAMED[activation]
-
-
-def normalized(activation: Activation) -> NormalizedActivation:
+def normalized(activation: Activation, role: str = "activation") -> NormalizedActivation:
     """Mean and standard deviation of f, and b = E s', a = E s'^2 of the normalised s; right to 1e-12, kinks included.
 
     Raises ValueError for an unknown name, a constant function, or one that does not return float64.
@@ -57,10 +43,10 @@ def normalized(activation: Activation) -> NormalizedActivation:
     >>> round(relu.slope, 6), round(relu.slope_square, 6)
     (0.856429, 1.466942)
     """
-    constants = activation_constants(function(activation))
+    constants = role_constants(role, activation)
     std = math.sqrt(constants.variance)
     if std <= 1e-12 * math.sqrt(constants.second_moment) or std == 0:
-        raise ValueError(f"activation must not be constant; got a variance of {constants.variance:.3g}; pass a "
+        raise ValueError(f"{role} must not be constant; got a variance of {constants.variance:.3g}; pass a "
                          "function that varies on [-3, 3]")
     slope = constants.slope / std
     # Even and linear functions are met exactly, not up to rounding: their kernels have other supports.
@@ -82,7 +68,7 @@ def gaussian_equivalent(activation: Activation) -> GaussianEquivalent:
     >>> [round(c, 6) for c in gaussian_equivalent("relu")]
     [0.398942, 0.5, 0.301405]
     """
-    constants = activation_constants(function(activation))
+    constants = activation_constants(activation)
     rest = constants.variance - constants.slope**2
     # a difference below 1e-13 of the variance is rounding: the function is linear
     noise = math.sqrt(rest) if rest > 1e-13 * constants.variance else 0.0
@@ -101,25 +87,3 @@ def finite_slope(activation: Activation) -> NormalizedActivation:
         raise ValueError(f"activation must have no jump, since E s'^2 must be finite; got {activation!r}; use a "
                          "continuous one such as 'tanh', or conjugate_kernel")
     return constants
-
-
-def _relu(z: Any) -> Any:
-    return np.maximum(z, 0.0)
-
-
-def _gelu(z: Any) -> Any:
-    return z * ndtr(z)
-
-
-def _silu(z: Any) -> Any:
-    return z * expit(z)
-
-
-def _identity(z: Any) -> Any:
-    return z * 1.0
-
-
-_NAMED: dict[str, Callable[[Any], Any]] = {
-    "abs": np.abs, "cos": np.cos, "erf": erf, "gelu": _gelu, "identity": _identity, "relu": _relu, "sigmoid": expit,
-    "sign": np.sign, "silu": _silu, "sin": np.sin, "softplus": softplus, "tanh": np.tanh,
-}

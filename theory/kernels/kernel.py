@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
-from theory.kernels.activations import Activation, finite_slope, normalized
+from theory.activations import Activation
+from theory.kernels.activations import finite_slope, normalized
 from theory.kernels.layer_sum import LayerSum
 from theory.kernels.sampled import sampled_kernel
 from theory.law import Law, Pairs, _order, _whole, elementwise
@@ -24,6 +25,8 @@ def conjugate_kernel(
 
     `samples_per_input` is n/d, `samples_per_width` n/h or one n/h_l per hidden layer; one number is used for all of
     `depth` layers. Mean 1. See `NeuralKernel` for the network, validity and errors.
+    Raises ValueError for an unknown or unusable activation, ratios that are not positive, or as many ratios as don't
+    fit `depth`. Source: Fan and Wang 2020, theorem 3.4.
 
     >>> law = conjugate_kernel("tanh", 0.5, 0.75)
     >>> [round(x, 4) for x in law.bands[0]]
@@ -41,6 +44,8 @@ def tangent_kernel(
     `readout_scale` is |v_t|^2/|v_0|^2: where training changes the readout but not the other layers' bulk, the kernel is
     CK + readout_scale (NTK - CK). Other parameters as for `conjugate_kernel`. Raises ValueError also for activations
     that jump (a infinite).
+    Other validity and errors as `conjugate_kernel`. Source: Fan and Wang 2020, theorem 3.7; the factor readout_scale is
+    derived here, checked by sampled kernels.
 
     >>> law = tangent_kernel("tanh", 2.0, 4 / 3)
     >>> [[round(x, 4) for x in band] for band in law.bands], round(law.mean, 6)
@@ -179,6 +184,7 @@ def _per_layer(samples_per_width: ArrayLike, depth: int) -> tuple[float, ...]:
     if ratios.ndim == 0:
         return (float(ratios),) * depth
     if ratios.ndim > 1 or ratios.size == 0 or depth not in (1, ratios.size):
-        raise ValueError(f"samples_per_width must be one number or one per hidden layer; got {samples_per_width!r} for "
+        shown = checks.shown(samples_per_width)
+        raise ValueError(f"samples_per_width must be one number or one per hidden layer; got {shown} for "
                          f"depth {depth}; leave depth out")
     return tuple(float(g) for g in ratios)

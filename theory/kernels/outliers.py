@@ -13,17 +13,29 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from theory import checks
-from theory.kernels.activations import Activation, NormalizedActivation, normalized
-from theory.outliers.spikes import Outlier
+from theory.activations import Activation
+from theory.kernels.activations import NormalizedActivation, normalized
+from theory.outliers.rank_one import detachment
+from theory.outliers.spikes import Outlier, _outlier
 
 FloatArray = NDArray[np.float64]
 
 
 class ReadoutDirection(NamedTuple):
-    """Expected strength theta = |W^T v|^2/(|v|^2 h) of the weights along the readout, and where they point."""
+    """Expected strength theta = |W^T v|^2/(|v|^2 h) of the weights along the readout, and where they point.
+
+    `teacher_overlap`, |<q/|q|, beta>|, is not squared, like that of `OneStep` and `MeanFieldSteps`; overlaps of an
+    `Outlier` are squares, and to be multiplied with `teacher_overlap_squared`.
+    """
 
     strength: FloatArray | float  # theta
-    teacher_overlap: FloatArray | float  # squared, <q/|q|, beta>^2
+    teacher_overlap_squared: FloatArray | float  # <q/|q|, beta>^2
+
+    @property
+    def teacher_overlap(self) -> Any:
+        """|<q/|q|, beta>|, not squared."""
+        value = np.sqrt(self.teacher_overlap_squared)
+        return value if np.ndim(value) else float(value)
 
 
 def trained_weights_outlier(strength: ArrayLike, ratio: ArrayLike) -> Outlier:
@@ -32,9 +44,9 @@ def trained_weights_outlier(strength: ArrayLike, ratio: ArrayLike) -> Outlier:
         theta = strength, r = ratio = d/h:   detached iff theta > r + sqrt(r);   location = theta + theta/(theta - r)
         right overlap <v1, q/|q|>^2 = 1 - r/(theta - r)^2,   left <u1, v/|v|>^2 = theta (right overlap)/location
 
-    At initialisation theta = r. Multiply the right overlap by `ReadoutDirection.teacher_overlap` for that with the
-    teacher. Exact in the limit for q independent of the other rows; both from a measured q and from the functions
-    below. Where the readout is trained too, only a rough guide: v moves.
+    At initialisation theta = r. Both overlaps are squares, as of every `Outlier`: multiply the right one by
+    `ReadoutDirection.teacher_overlap_squared` for <v1, beta>^2. Exact in the limit for q independent of the other rows;
+    both from a measured q and from the functions below. Where the readout is trained too, only a rough guide: v moves.
     Raises ValueError for a strength or ratio that is not positive. Source: Benaych-Georges and Nadakuditi 2012 with
     signal^2 = theta - r; derived for trained weights for this package.
 
@@ -46,10 +58,10 @@ def trained_weights_outlier(strength: ArrayLike, ratio: ArrayLike) -> Outlier:
     r = checks.array("ratio", ratio, "pass d/h, columns over rows of W", above=0)
     theta, r = np.broadcast_arrays(theta, r)
     root = np.sqrt(r)
-    detached = theta > r + root
-    gap = np.where(detached, theta - r, root)
-    excess = (gap - root) * (gap + root)
-    return _outlier((gap + r) * (1 + 1 / gap), excess / (gap * (gap + 1)), excess / gap**2, r + root, detached)
+    found = detachment(theta - r, 1.0, r, detached=theta > r + root)
+    # q, with its noise, points closer to v1 than the signal alone: by (P + r)/P
+    right = found.excess / found.power
+    return _outlier(found.eigenvalue, found.left_overlap, right, r + root, found.detached)
 
 
 def gradient_step_direction(
@@ -59,22 +71,23 @@ def gradient_step_direction(
     """Expected theta and <q/|q|, beta>^2 after one full-batch step of rate eta from random weights.
 
         k = eta b/sqrt d,   h theta = d - 2 k b sqrt d + k^2 ((1 + d/n)(b_t^2 + b^2) + (d/n)(2 - b_t^2 - b^2 + noise^2))
-        <q/|q|, beta>^2 = (k b_t)^2/(h theta)
+        <q/|q|, beta>^2 = (k b_t)^2/(h theta)            (teacher_overlap_squared; teacher_overlap is its root)
 
     The step of interest has eta of order d. Conventions as above: the loss carries 1/2 and both functions are
     normalised, unlike `theory.training.one_step`, which also keeps finite-width terms. At (n, d, h) = (1600, 400, 600)
     locations and overlaps come out 5 % low.
     Raises ValueError for rates that are not positive, sizes below 1, a negative noise_std.
+    Source: derived for this package as the leading order of one step, checked by simulation.
 
     >>> step = gradient_step_direction(800.0, 1600, 400, 600)
     >>> round(trained_weights_outlier(step.strength, 400 / 600).location, 2), round(step.teacher_overlap, 2)
-    (5.27, 0.56)
+    (5.27, 0.75)
     """
     eta = checks.array("learning_rate", learning_rate, "pass rates of the loss with 1/2", above=0)
     n, d, h = (checks.count(name, value, "pass a size of the network or data set")
                for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
     noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
-    b, b_t = normalized(activation).slope, normalized(teacher).slope
+    b, b_t = normalized(activation).slope, normalized(teacher, "teacher").slope
     k = eta * b / math.sqrt(d)
     linear = b_t**2 + b**2
     square = d - 2 * k * b * math.sqrt(d) + k**2 * ((1 + d / n) * linear + d / n * (2 - linear + noise**2))
@@ -90,6 +103,7 @@ def interpolating_direction(
 
     So labels of unit variance leave no outlier for a wide network, larger ones do. The readout is kept fixed.
     Raises ValueError for a label_scale or ratio that is not positive, an activation with E s' = 0.
+    Limit n >> d and small rates, noiseless labels. Source: derived for this package, checked by trained networks.
 
     >>> theta = interpolating_direction([1.0, 2.0], 2 / 3).strength
     >>> trained_weights_outlier(theta, 2 / 3).detached.tolist()
@@ -97,7 +111,7 @@ def interpolating_direction(
     """
     scale = checks.array("label_scale", label_scale, "pass the standard deviation of the noiseless labels", above=0)
     r = checks.array("ratio", ratio, "pass d/h, columns over rows of W", above=0)
-    b, b_t = _sloped(activation).slope, normalized(teacher).slope
+    b, b_t = _sloped(activation).slope, normalized(teacher, "teacher").slope
     theta = r * (scale * b_t / b) ** 2
     return _direction(theta, np.ones_like(theta))
 
@@ -118,6 +132,7 @@ def conjugate_outlier(
     trained networks, since W depends on them.
     Raises ValueError for values that are not positive, an activation with E s' = 0.
     Source: Bai and Yao 2012 and Benaych-Georges and Nadakuditi 2011 for the population nu; Wang, Wu and Fan 2024.
+    Limit n, d, h -> oo; for W as of `trained_weights_outlier`, on data independent of W.
 
     >>> outlier = conjugate_outlier(6.0, "tanh", 4.0, 8 / 3)
     >>> round(outlier.location, 3), outlier.detached
@@ -186,12 +201,3 @@ def _direction(strength: FloatArray, overlap: FloatArray) -> ReadoutDirection:
     if strength.ndim:
         return ReadoutDirection(strength, overlap)
     return ReadoutDirection(float(strength), float(overlap))
-
-
-def _outlier(
-    location: FloatArray, left: FloatArray, right: FloatArray, threshold: FloatArray, detached: NDArray[np.bool_]
-) -> Outlier:
-    left, right = np.where(detached, left, 0.0), np.where(detached, right, 0.0)
-    if detached.ndim:
-        return Outlier(location, left, right, threshold, detached)
-    return Outlier(float(location), float(left), float(right), float(threshold), bool(detached))

@@ -14,6 +14,7 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from theory.quadrature import NODES, gauss_legendre, panel_points
+from theory.roots import newton_roots
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -60,23 +61,20 @@ class Panels(NamedTuple):
         return np.where(t >= np.pi, 0.0, np.maximum(mass, 0.0))
 
     def angle(self, mass: FloatArray) -> FloatArray:
-        """The angle below which the mass lies: Newton, bisection where it leaves the bracket."""
+        """The angle below which the mass lies."""
         heights = np.cumsum(self.masses)
         panel = np.minimum(np.searchsorted(heights, mass), len(heights) - 1)
         own = self.masses[panel]
         wanted = mass - (heights[panel] - own)
         integral = self.integral[:, panel]
         slope = legendre.legder(integral, scl=2.0)
-        low, high = np.zeros(mass.shape), np.ones(mass.shape)
-        s = np.clip(wanted / own, 0.0, 1.0)
-        for _ in range(60):
-            excess = legendre.legval(2 * s - 1, integral, tensor=False) - wanted
-            low, high = np.where(excess < 0, s, low), np.where(excess < 0, high, s)
-            new = s - excess / legendre.legval(2 * s - 1, slope, tensor=False)
-            new = np.where((new >= low) & (new <= high), new, (low + high) / 2)
-            change, s = np.max(np.abs(new - s), initial=0.0), new
-            if change < 1e-15:
-                break
+
+        def excess(s: FloatArray, i: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+            value, rate = (np.asarray(legendre.legval(2 * s - 1, c[:, i], tensor=False), np.float64)
+                           for c in (integral, slope))
+            return value - wanted[i], rate
+
+        s, _ = newton_roots(excess, np.clip(wanted / own, 0.0, 1.0), np.zeros(mass.shape), np.ones(mass.shape))
         start, end = self.edges[panel], self.edges[panel + 1]
         return start + (end - start) * s
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.kernels.activations import Activation, derivative, function, normalized
+from theory.activations import Activation, function
+from theory.kernels.activations import derivative, normalized
 
 FloatArray = NDArray[np.float64]
 

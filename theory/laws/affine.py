@@ -1,5 +1,6 @@
 """The law of a scaled and shifted variable, for any law."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from theory import checks
 from theory.law import Law, Pairs, _whole, elementwise
 from theory.laws.marchenko_pastur import MarchenkoPastur
+from theory.roots import newton_roots
 
 FloatArray = NDArray[np.float64]
 
@@ -20,7 +22,8 @@ class Affine(Law):
 
         pdf(x) = law.pdf((x - offset)/factor)/|factor|
 
-    `Law.scaled` and `Law.shifted` return it where a law has no scale of its own. The kind is that of `law`.
+    `Law.scaled` and `Law.shifted` return it where a law has no scale of its own. The kind is that of `law`, and so is
+    the accuracy, but for the rounding of factor x + offset next to an edge.
     Raises ValueError for a factor that is 0 or not finite, an offset that is not finite.
 
     >>> Affine(MarchenkoPastur(0.25), 2.0, -1.0).bands
@@ -96,16 +99,18 @@ class Affine(Law):
         checks.probabilities(p)
         if self.factor > 0:
             return np.asarray(self._map(self.law.quantile(p)))
-        return np.asarray(super().quantile(p))
+        if self.bands == self.window:
+            return np.asarray(super().quantile(p))
+        return np.asarray(self._map(_upper_quantile(self.law, p)))
 
     def expectation(self, f: Callable[[FloatArray], FloatArray]) -> float:
         """E f(factor X + offset), by the rule of `law`."""
         return self.law.expectation(lambda x: f(self._map(x)))
 
     def moment(self, k: int) -> float:
-        """E (factor X + offset)^k ; by quadrature where there is an offset."""
+        """E (factor X + offset)^k; by quadrature where there is an offset. Not finite from the tail index on."""
         _whole(k)
-        if self.offset == 0:
+        if self.offset == 0 or k >= self.tail_index:
             return self.factor**k * self.law.moment(k)
         return super().moment(k)
 
@@ -148,6 +153,10 @@ class Affine(Law):
 
     def _back(self, x: FloatArray) -> FloatArray:
         y = (x - self.offset) / self.factor
+        for a, _ in self.law.atoms:  # rounding must not carry a point over an atom, nor off it
+            side = np.sign(x - self._map(a)) * np.sign(self.factor)
+            y = np.where(side > 0, np.maximum(y, a), np.where(side < 0, np.minimum(y, np.nextafter(a, -np.inf)), y))
+            y = np.where(side == 0, a, y)
         # what underflows stays beside an atom at 0, not on it
         least = np.copysign(5e-324, (x - self.offset) * np.sign(self.factor))
         return np.where((y == 0) & (x != self.offset), least, y)
@@ -157,3 +166,26 @@ class Affine(Law):
 
     def _mass_at(self, x: FloatArray) -> FloatArray:
         return sum((mass * (x == a) for a, mass in self.atoms), np.zeros(x.shape))
+
+
+def _upper_quantile(law: Law, p: FloatArray) -> FloatArray:
+    """The x with P(X >= x) = p, for a law with an infinite band, whose tables would not end.
+
+    1 - p loses the digits of a small p: from its quantile on, Newton's method for log sf in the logarithm of the
+    distance from the median, in which a power tail is a straight line.
+    """
+    x = np.array(law.quantile(1 - np.maximum(p, 1e-15 * (p > 0))), np.float64)
+    middle = float(law.quantile(0.5))
+    far = (p > 0) & (p < 0.1) & (x > middle) & ~np.isin(x, [a for a, _ in law.atoms])
+    wanted, start = np.log(p[far]), np.log(x[far] - middle)
+
+    def excess(log_distance: FloatArray, i: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        at = middle + np.exp(log_distance)
+        return wanted[i] - law.logsf(at), law.pdf(at) * np.exp(log_distance) / law.sf(at)
+
+    largest = np.full(start.shape, math.log(1e307))
+    log_distance, settled = newton_roots(excess, start, start - 1, largest, steps=200, floor=0.0)
+    if not np.all(settled):
+        raise ArithmeticError(f"quantile of the reflected law must settle; it doesn't for {law!r}; report the law")
+    x[far] = np.where(log_distance < largest - 1, middle + np.exp(log_distance), np.inf)
+    return x

@@ -20,10 +20,12 @@ TERMS = 39
 
 @dataclass(frozen=True)
 class Exponential(Law):
-    """pdf(x) = exp(-x/mean)/mean on [0, oo).
+    """Waiting times of that mean, a population of generalised Marchenko-Pastur laws.
 
-    The Stieltjes transform of unit mean is exp(-z) E1(-z), right to 5e-13.
-    Raises ValueError for a mean that is not positive and finite.
+        pdf(x) = exp(-x/mean)/mean on [0, oo),   Stieltjes transform exp(-z) E1(-z) for unit mean
+
+    No random matrix is meant: `sample_matrix` puts its quantiles in a random basis. The transform is right to 5e-13,
+    the rest to rounding. Raises ValueError for a mean that is not positive and finite.
 
     >>> round(Exponential(2.0).quantile(0.5), 12)
     1.38629436112

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
-from theory.angles.arc_mixture import ArcMixture, linear, quotient, split
+from theory.angles.arc_mixture import ArcMixture
+from theory.angles.quadratic import linear, quotient, split
 from theory.band import Band
 from theory.law import Law, Pairs, _order, _whole, elementwise
 from theory.laws.marchenko_pastur import wishart

@@ -146,9 +146,9 @@ class InverseHighTemperatureMarchenkoPastur(TabulatedPositiveLaw):
 
         pdf(x) = pdf_X(1/x)/x^2 ~ x^(-1 - p),   p = kappa/2 (1/ratio - 1)
 
-    Spectra of inverse sample covariances with faded repulsion, a model of heavy-tailed weights (Hodgkinson, Wang,
-    Mahoney 2025). Mean 1/((1 - ratio - 2 ratio/kappa) variance) where p > 1. Accuracy as for X.
-    Raises ValueError for ratio >= 1, besides what X raises.
+    Spectra of inverse sample covariances with faded repulsion, a model of heavy-tailed weights.
+    Mean 1/((1 - ratio - 2 ratio/kappa) variance) where p > 1. Accuracy as for X.
+    Raises ValueError for ratio >= 1, besides what X raises. Source: Hodgkinson, Wang, Mahoney 2025; by x -> 1/x.
 
     >>> law = InverseHighTemperatureMarchenkoPastur(0.5, 4.0)
     >>> law.tail_index, law.moment(2), round(law.sf(1e8) / law.sf(1e9), 3)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
-from theory.angles.arc_mixture import ArcMixture, quotient, split
+from theory.angles.arc_mixture import ArcMixture
+from theory.angles.quadratic import quotient, split
 from theory.band import Band
 from theory.law import Law, Pairs, _order, _whole, elementwise
 from theory.laws.wachter import Wachter, projection_arcs

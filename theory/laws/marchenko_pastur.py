@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from theory import checks
 from theory.angles import arc
+from theory.angles.quadratic import linear, quotient, split
 from theory.band import Band
 from theory.law import Law, Pairs, _order, _whole, elementwise
 
@@ -143,16 +144,10 @@ class MarchenkoPastur(Law):
         return self.variance / rows * wishart(n, rows, rng)
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-        # The product of two principal roots is the right branch everywhere off the band; the root of the product is
-        # not. Of the two equal forms -2/plus and -minus/(2 ratio y) the one without cancellation is taken.
-        y = z / self.variance
-        band, scale = self._band, self.variance
-        root = np.sqrt(((z - band.low) - band.low_tail) / scale) * np.sqrt(((z - band.high) - band.high_tail) / scale)
-        shift = y + (self.ratio - 1)  # in this order: exact where y is small and the ratio next to 1
-        plus, minus = shift + root, shift - root
-        use_plus = np.abs(plus) >= np.abs(minus)
-        safe = np.where(use_plus, plus, 1.0)
-        return np.where(use_plus, -2.0 / safe, -minus / (2.0 * self.ratio * y)).astype(np.complex128) / scale
+        c, s, band = Decimal(self.ratio), Decimal(self.variance), self._band
+        # in units of the variance: products with it would overflow
+        root, p = split(band, z) / self.variance, linear(band, z, (1 - c) * s, Decimal(-1)) / self.variance
+        return quotient(p, root, 2.0 / self.variance, 2 * self.ratio * z)
 
     @property
     def _q(self) -> float:

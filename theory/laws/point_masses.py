@@ -19,6 +19,7 @@ REMEDY = "pass pairs (value, weight), such as [(1, .5), (3, .5)]"
 class PointMasses(Law):
     """The law with P(X = value) = weight for each of the pairs (value, weight); it has no bands.
 
+    Stieltjes transform sum weight/(value - z); moments sum weight value^k; all functions right to rounding.
     Pairs are put in increasing order, equal values merged, and weights divided by their sum, which must be 1 to 1e-12.
     Raises ValueError for no pairs, values that are not finite, weights that are not positive or of another sum.
 

@@ -22,7 +22,7 @@ class SingularValues(Law):
 
     Singular values of W / sqrt(rows) where `law` describes W^T W / rows: the scaling is that of `law`. At a hard edge
     of `law` (Marchenko-Pastur of ratio 1) the density at 0 is finite, 2/pi for unit variance: the quarter circle.
-    Raises ValueError for a law with mass below 0 or not of eigenvalues.
+    As accurate as `law`. Raises ValueError for a law with mass below 0 or not of eigenvalues.
 
     >>> law = SingularValues(MarchenkoPastur(0.25))
     >>> law.bands

@@ -17,10 +17,12 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Uniform(Law):
-    """Constant density 1/(high - low) on [low, high].
+    """Constant density on an interval, a population of generalised Marchenko-Pastur laws.
 
-    The Stieltjes transform is log((high - z)/(low - z))/(high - low), right to a few roundings at every z.
-    Raises ValueError unless low < high, both finite.
+        pdf(x) = 1/(high - low),   Stieltjes transform log((high - z)/(low - z))/(high - low)
+
+    No random matrix is meant: `sample_matrix` puts its quantiles in a random basis. Right to a few roundings at every
+    z. Raises ValueError unless low < high, both finite.
 
     >>> Uniform(0.0, 2.0).cdf([0.5, 3.0]).tolist()
     [0.25, 1.0]

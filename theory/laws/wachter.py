@@ -13,7 +13,8 @@ from scipy.linalg import solve_triangular
 from scipy.special import eval_gegenbauer
 
 from theory import checks
-from theory.angles.arc_mixture import ArcMixture, linear, quotient, split
+from theory.angles.arc_mixture import ArcMixture
+from theory.angles.quadratic import linear, quotient, split
 from theory.band import Band
 from theory.law import Law, Pairs, _order, elementwise
 from theory.laws.marchenko_pastur import wishart

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
+from theory.outliers.rank_one import detachment
 from theory.outliers.spikes import Outlier, _broadcast, _outlier, _ratio
 
 FloatArray = NDArray[np.float64]
@@ -56,12 +57,11 @@ def correlated_spike(
     top = _top_eigenvalue(s * (s + 2 * first), mixed)
     # P^2 - c vanishes with t - critical: factorised through the roots in t of P = k
     conjugate = k**2 / (leading * critical)  # minus the other root
-    excess = leading * (s - critical) * (s + conjugate) / (k + mixed**2 / top) * (1 + k / top)
+    above = leading * (s - critical) * (s + conjugate) / (k + mixed**2 / top)
+    found = detachment(top, 1.0, c, detached=detached, above=above)
     cos2 = 1 / (1 + (mixed / top) ** 2)
-    left = excess / (top + 1) * cos2
-    right = excess / top / (top + c) * cos2 * (s + k * (own + other * mixed / top)) ** 2
-    location = std * np.where(detached, np.sqrt((1 + 1 / top) * (top + c)), 1 + np.sqrt(c))
-    return _outlier(location, left, right, critical * std, detached)
+    right = found.right_overlap / top * cos2 * (s + k * (own + other * mixed / top)) ** 2
+    return _outlier(std * found.location, found.left_overlap * cos2, right, critical * std, detached)
 
 
 def _top_eigenvalue(corner: FloatArray, mixed: FloatArray) -> FloatArray:

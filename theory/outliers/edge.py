@@ -72,6 +72,7 @@ def outlier_p_value(location: ArrayLike, law: Law, n: int, edge: Side = "upper")
     For `MarchenkoPastur` the upper centre and scale are those of `largest_eigenvalue`: a p-value below .05 then has
     frequency .049 at 200 x 100. Elsewhere it is rarer, .03 to .045 at n = 200: the test is conservative.
     Raises ValueError as `edge_scale` does, and for locations that are not finite.
+    Source: Johnstone 2001; Kritchman and Nadler 2009 for the test of one eigenvalue after another.
 
     >>> from theory import MarchenkoPastur
     >>> outlier_p_value([2.9, 3.0], MarchenkoPastur(0.5), 200).round(4).tolist()

@@ -1,12 +1,12 @@
 """The leading singular value of trained weights, from their projection on a few known left directions."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from theory import checks
+from theory.outliers.rank_one import detachment
 
 
 class ProjectedOutlier(NamedTuple):
@@ -28,7 +28,12 @@ def projected_outlier(projection: ArrayLike, frobenius: ArrayLike, rows: int) ->
     For two-layer networks U spans the signs of the readout (Adam), or these and the readout itself (both optimizers).
     Over the first ten steps of Adam the error is at most 1 %; for gradient descent it holds until the loss is fitted.
     Raises ValueError where shapes disagree, k >= rows, or |M|_F exceeds |W|_F. Exact as rows, cols -> oo if the
-    complement is independent of M.
+    complement is independent of M. Derived for this package, from `rank_one.detachment`.
+
+    >>> w = np.outer([1.0, 1.0, -1.0, -1.0], [3.0, 4.0]) + 0.5 * np.array([[1, 1], [-1, -1], [1, -1], [-1, 1]])
+    >>> found = projected_outlier(w.T @ np.array([[0.5], [0.5], [-0.5], [-0.5]]), np.linalg.norm(w), 4)
+    >>> round(found.location, 3), found.detached
+    (10.067, True)
     """
     m = checks.array("projection", projection, "pass W^T U of shape (..., cols, k)")
     norm = checks.array("frobenius", frobenius, "pass the Frobenius norm of W", above=0)
@@ -43,10 +48,7 @@ def projected_outlier(projection: ArrayLike, frobenius: ArrayLike, rows: int) ->
         raise ValueError("projection must be smaller than W; got |M|_F >= |W|_F; orthonormalise U and pass |W|_F")
     variance = rest / ((rows - k) * cols)
     signal = np.linalg.svd(m, compute_uv=False)[..., 0] ** 2 - cols * variance
-    detached = signal > math.sqrt(rows * cols) * variance
-    safe = np.where(detached, signal, 1.0)
-    edge = (math.sqrt(rows) + math.sqrt(cols)) * np.sqrt(variance)
-    location = np.where(detached, np.sqrt((safe + rows * variance) * (1 + cols * variance / safe)), edge)
-    if location.ndim:
-        return ProjectedOutlier(location, edge, detached, variance)
-    return ProjectedOutlier(float(location), float(edge), bool(detached), float(variance))
+    found = detachment(signal, rows * variance, cols * variance)
+    if signal.ndim:
+        return ProjectedOutlier(found.location, found.edge, found.detached, variance)
+    return ProjectedOutlier(float(found.location), float(found.edge), bool(found.detached), float(variance))

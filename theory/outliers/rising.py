@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.roots import newton_roots
+
 FloatArray = NDArray[np.float64]
 Rise = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 _STEPS = 200  # bisection alone needs 53, and a root near 0 one more per factor 16
@@ -18,24 +20,14 @@ def rising_root(rise: Rise, target: FloatArray, limit: FloatArray) -> FloatArray
     a soft edge are smooth; bisection where it would leave the bracket.
     Raises ArithmeticError with the residual where no root is found.
     """
-    low, high = np.zeros(target.shape), np.sqrt(limit)
-    root = 0.5 * high
-    active = np.arange(target.size)
-    for _ in range(_STEPS):
-        if not active.size:
-            break
-        with np.errstate(all="ignore"):
-            value, slope = rise(root[active] ** 2)
-            step = root[active] - (value - target[active]) / (2 * root[active] * slope)
-        above = value >= target[active]
-        high[active[above]], low[active[~above]] = root[active[above]], root[active[~above]]
-        a, b, old = low[active], high[active], root[active]
-        newton = (step > a) & (step < b)
-        # a root below 1/16 of the bracket is approached by factors, not by halves of what is left
-        root[active] = np.where(newton, step, np.where(a > 0, (a + b) / 2, b / 16))
-        # Newton's error is squared by each step: after one of 1e-9 rounding is left
-        done = (newton & (np.abs(step - old) <= 1e-9 * old)) | (b - a <= 4e-16 * b)
-        active = active[~done]
+
+    def excess(root: FloatArray, i: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        value, slope = rise(root**2)
+        return value - target[i], 2 * root * slope
+
+    high = np.sqrt(limit)
+    with np.errstate(all="ignore"):
+        root, _ = newton_roots(excess, 0.5 * high, np.zeros(target.shape), high, steps=_STEPS, floor=0.0)
     return _checked(rise, root**2, target, limit)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
+from theory.outliers.rank_one import detachment
 
 if TYPE_CHECKING:
     from theory.outliers.population_spikes import Population
@@ -91,10 +92,9 @@ def spiked_rectangular(strength: ArrayLike, ratio: ArrayLike, variance: ArrayLik
     t, c, v = _broadcast(t, _ratio(ratio), v)
     std, critical = np.sqrt(v), c**0.25
     detached = t > critical * std
-    s = np.where(detached, t / std, 1 + critical)
-    excess = (1 - critical / s) * (1 + critical / s) * (s**2 + np.sqrt(c))
-    location = std * np.where(detached, np.sqrt((1 / s**2 + 1) * (c + s**2)), 1 + np.sqrt(c))
-    return _outlier(location, excess / (s**2 + 1), excess / (s**2 + c), critical * std, detached)
+    s = t / std
+    found = detachment(s**2, 1.0, c, detached=detached, above=(s - critical) * (s + critical))
+    return _outlier(std * found.location, found.left_overlap, found.right_overlap, critical * std, detached)
 
 
 def spiked_wigner(strength: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
@@ -103,7 +103,8 @@ def spiked_wigner(strength: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
         t = strength/sqrt(variance), detached iff |t| > 1:   location = sqrt(variance)(t + 1/t),   overlap = 1 - 1/t^2
 
     A strength below -1 leaves at the lower edge. Both overlaps are <u, u_hat>^2.
-    Raises ValueError for a variance that is not positive. Source: Benaych-Georges and Nadakuditi 2011.
+    Raises ValueError for a variance that is not positive. Source: Benaych-Georges and Nadakuditi 2011; the threshold
+    and location: Peche 2006.
 
     >>> spiked_wigner(2.0).location
     2.5
@@ -120,7 +121,11 @@ def spiked_wigner(strength: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
 def strength_from_outlier(location: ArrayLike, ratio: ArrayLike, variance: ArrayLike = 1.0) -> Any:
     """Strength of the signal behind an outlying singular value: the inverse of `spiked_rectangular`; 0 inside the bulk.
 
-        t^2 = (y + sqrt(y^2 - 4 c))/2,   y = location^2/variance - 1 - c
+        t^2 = (y + sqrt(y^2 - 4 c))/2,   y = location^2/variance - 1 - c,   strength = sqrt(variance) t
+
+    In the limit of large matrices; of one at finite size the estimate errs with the location, by about an edge's width
+    next to the threshold. Raises ValueError for a ratio or variance that is not positive.
+    Source: that of `spiked_rectangular`, solved for the strength.
 
     >>> round(strength_from_outlier(spiked_rectangular(2.0, 0.25).location, 0.25), 12)
     2.0

@@ -13,6 +13,7 @@ plus rank one, solved by its eigenvectors for any time at once. Fluctuations of 
 Source: Paquette, Lee, Pedregosa and Paquette 2021; stability and rates in `theory.risk.sgd_stability`.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from theory.population import Alignment, Population, Rows, nodes, signal_weights
 from theory.risk.deterministic_equivalent import shaped
 
 FloatArray = NDArray[np.float64]
+MOST_STEPS = 1e4  # for which a mode that neither decays nor diverges is resolved by the nodes
 
 
 class SGDCurve(NamedTuple):
@@ -40,8 +42,10 @@ def homogenised_sgd(
     """Loss |A x - b|^2/2 after `time` epochs of single-sample SGD (batches of o(n) too: time = steps batch/n).
 
     `population` is mu as eigenvalues, pairs (value, weight) or a Law, `signal_norm` = |x~|, `noise_norm` = |eta|;
-    `alignment` as in `theory.risk.ridge.ridge_risk`. Relative accuracy 1e-12 for rate times time up to 1e6; rates
-    above 2/(r int x dmu) diverge, as SGD does. Raises ValueError for parameters out of range.
+    `alignment` as in `theory.risk.ridge.ridge_risk`. Relative accuracy 1e-12 for rate times time up to 1e6; above the
+    critical rate of `sgd_stability`, 2/(r int x dmu), the loss grows as that of SGD does, and is infinite from where
+    it exceeds 1e308. Raises ValueError for parameters out of range.
+    Source: Paquette, Lee, Pedregosa and Paquette 2021; agrees with simulation. Fluctuations as in the module.
 
     >>> curve = homogenised_sgd([0.0, 1.0, 10.0], 0.8, 0.5, noise_norm=0.5)
     >>> curve.loss.round(4).tolist()
@@ -64,7 +68,10 @@ def streaming_sgd(
     """Half the test error, noise included, of one-pass SGD x <- x - (gamma/d) (a x - b) a on fresh rows of covariance.
 
     The rows a are Gaussian with the eigenvalues `population` of their covariance (None: identity); time = steps/d.
-    The same equation with r = 1, F = |x~|^2/2 int x e^{-2 gamma x t} dH + noise_std^2/2. Stable iff gamma E x < 2.
+    The same equation with r = 1, F = |x~|^2/2 int x e^{-2 gamma x t} dH + noise_std^2/2. Stable iff gamma E x < 2;
+    above, it grows to infinity as `homogenised_sgd` does; errors as there.
+    Source: Paquette et al. 2021 and the same for streams; agrees with simulation.
+    Raises ValueError for times below 0, a rate that is not positive, and as `homogenised_sgd`.
 
     >>> curve = streaming_sgd([1.0, 10.0], 0.5, population=[(0.5, 0.5), (2.0, 0.5)], noise_std=0.3)
     >>> curve.loss.round(4).tolist()
@@ -89,7 +96,11 @@ def batch_sgd(
 
     Shares y of the loss follow y(k+1) = (1 - gamma z x)^2 y(k) + gamma^2 z q r w x^2 psi(k), w the weights of mu, with
     q = 1 for batches drawn with replacement and 1 - z without (fraction 1 is gradient descent). `noiseless` is full
-    gradient descent with rate gamma z. Otherwise as `homogenised_sgd`.
+    gradient descent with rate gamma z. Diverging rates give what the recursion gives, infinity from 1e308 on: without
+    the feeding iff gamma z x > 2 for some x, with it from lower rates on. A mode that neither grows nor decays within
+    1e4 steps is resolved as for 1e4 of them. Otherwise as `homogenised_sgd`.
+    Derived from its discrete steps for this package; checked by the recursion and by simulation.
+    Raises ValueError for steps that are not whole numbers >= 0, a fraction outside (0, 1], and as `homogenised_sgd`.
 
     >>> curve = batch_sgd([10, 50], 0.8, 0.5, fraction=0.1, noise_norm=0.5)
     >>> curve.loss.round(4).tolist()
@@ -102,19 +113,30 @@ def batch_sgd(
     if z > 1:
         raise ValueError(f"fraction must be at most 1; got {z!r}; pass batch size / samples")
     rate = checks.positive("learning_rate", learning_rate, "pass the step size for rows of norm 1") * z
+    replacement = checks.flag("replacement", replacement, "pass False for batches drawn without it")
     last = float(np.max(k, initial=0.0))
+    r = checks.positive("ratio", ratio, "pass columns / rows of A")
+    largest = _largest_factor(rate, law_of_rows(r, population))
+    # beyond exp(1600) all is infinite; and powers carry the rounding of x, which halving panels would chase for ever
+    power = min(last, MOST_STEPS, 800 / math.log(largest) if largest > 1 else math.inf)
 
     def slowest(x: FloatArray) -> FloatArray:  # scaled: where it diverges it may overflow
-        left = np.abs(1 - rate * x)
-        return (left / np.max(left, initial=1.0)) ** (2 * last)
+        return (np.abs(1 - rate * x) / largest) ** (2 * power)
 
     modes = _multi_pass(ratio, population, signal_norm, noise_norm, alignment, rate * last, slowest)
     decay = (1 - rate * modes.values) ** 2
     kicks = rate**2 / z * (1 if replacement else 1 - z) * modes.kicks
     flat = k.ravel()
     loss = _powers(_response(decay, kicks, modes.energy), flat, modes.floor)
-    descent = modes.floor + decay ** flat[:, None] @ modes.energy
-    return SGDCurve(shaped(loss, k.shape), shaped(descent, k.shape))
+    with np.errstate(over="ignore", invalid="ignore"):
+        descent = _overflowed(modes.floor + decay ** flat[:, None] @ modes.energy)
+    return SGDCurve(shaped(_overflowed(loss), k.shape), shaped(descent, k.shape))
+
+
+def _largest_factor(rate: float, population: Population) -> float:
+    """The largest |1 - rate x| on the support of a law, at least 1: one number for all panels, or none would agree."""
+    ends = [x for band in getattr(population, "bands", ()) for x in band]
+    return max([1.0, *(abs(1 - rate * x) for x in ends if math.isfinite(x))])
 
 
 def _overflowed(loss: FloatArray) -> FloatArray:

@@ -1,26 +1,25 @@
 """Ridge regression on random features: a two-layer network whose first layer stays at its initialisation."""
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
-from theory.gaussian import activation_constants
+from theory.activations import Activation
+from theory.gaussian import role_constants
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.population import Nodes, nodes
 from theory.risk.deterministic_equivalent import border, shaped
 from theory.risk.ridge import RidgeRisk, source_risk
 
 FloatArray = NDArray[np.float64]
-Function = Callable[[Any], Any]
 
 
 def random_features_risk(
-    width: ArrayLike, ridge: ArrayLike, *, samples: float, inputs: float, activation: Function = np.tanh,
-    teacher: Function = np.tanh, noise_std: float = 0.0,
+    width: ArrayLike, ridge: ArrayLike, *, samples: float, inputs: float, activation: Activation = "tanh",
+    teacher: Activation = "tanh", noise_std: float = 0.0,
 ) -> RidgeRisk:
     """Risk of b = argmin |y - Phi b|^2/samples + ridge |b|^2 on features Phi = s(X W^T), W fixed at random.
 
@@ -67,12 +66,12 @@ class _Constants(NamedTuple):
     rest: float  # variance of the teacher that acts as noise
 
 
-def _constants(activation: Function, teacher: Function) -> _Constants:
+def _constants(activation: Activation, teacher: Activation) -> _Constants:
     for name, f in (("activation", activation), ("teacher", teacher)):
-        values = np.asarray(f(np.linspace(-3, 3, 61)))
-        if np.ptp(values) == 0:
-            raise ValueError(f"{name} must not be constant; got {values.flat[0]!r} throughout; use one such as tanh")
-    s, g = activation_constants(activation), activation_constants(teacher)
+        constants = role_constants(name, f)
+        if constants.variance <= 1e-24 * constants.second_moment:
+            raise ValueError(f"{name} must not be constant; got {constants.mean:g} throughout; use one such as 'tanh'")
+    s, g = role_constants("activation", activation), role_constants("teacher", teacher)
     linear, signal = s.hermite[1] ** 2, g.hermite[1] ** 2
     remainder, rest = s.variance - linear, g.variance - signal
     remainder = remainder if remainder > 1e-14 * s.variance else 0.0  # a linear activation, up to rounding

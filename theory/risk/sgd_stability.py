@@ -12,9 +12,13 @@ from theory.risk.homogenised_sgd import law_of_rows
 
 
 class SGDStability(NamedTuple):
-    """Learning rates that separate the regimes of single-sample SGD."""
+    """Rates of single-sample SGD; its critical_rate ends convergence of the mean loss (not `theory.critical_rate`).
 
-    critical_rate: float  # above it the loss diverges
+    That is the edge of stability of full batches. `kesten_critical_rate` ends almost sure convergence, which the mean
+    loss, ruled by rare large steps, loses earlier; `OneStep.critical_rate` is that at which an outlier detaches.
+    """
+
+    critical_rate: float  # above it the mean loss diverges
     onset: float  # below it gradient flow's slowest mode sets the rate, above it the noise of sampling does
 
 
@@ -46,6 +50,8 @@ def sgd_decay_rate(learning_rate: float, ratio: float, *, population: Population
 
     The Malthusian root of gamma^2 r int x^2/(2 gamma x - L) dmu = 1 below 2 gamma low; where there is none (rates below
     the onset), 2 gamma low, and a factor t^{-3/2} beside the exponential. Raises ValueError as `sgd_stability`.
+    Source: Paquette et al. 2021, the Malthusian exponent of their Volterra equation; checked by the slope of
+    `homogenised_sgd`.
 
     >>> round(sgd_decay_rate(1.9, 0.5), 6), round(sgd_decay_rate(2.2, 0.5), 6)
     (0.357284, -0.949137)

@@ -51,6 +51,7 @@ def random_barrier(strengths: ArrayLike, width: int) -> float:
         sum u^2/8 + ((sum u)^2 + sum u^2)/(16 width)
 
     Exact for any width >= r. Raises ValueError for a width below the number of strengths.
+    Source: derived here from the second moments of Haar rotations, checked by sampled ones.
 
     >>> random_barrier([2.0, 1.0], 14)
     0.6875
@@ -66,5 +67,6 @@ def random_barrier(strengths: ArrayLike, width: int) -> float:
 def _strengths(strengths: ArrayLike) -> FloatArray:
     u = checks.array("strengths", strengths, "pass singular values of the product")
     if u.ndim != 1 or np.any(u < 0):
-        raise ValueError(f"strengths must be a 1-d array of numbers >= 0; got {strengths!r}; pass singular values")
+        shown = checks.shown(strengths)
+        raise ValueError(f"strengths must be a 1-d array of numbers >= 0; got {shown}; pass singular values")
     return u

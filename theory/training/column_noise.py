@@ -43,31 +43,32 @@ class ColumnNoise:
         parts = [self._at(nu[k : k + block], g[k : k + block]) for k in range(0, len(nu), block)]
         return Point(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
+    def sums(self, nu: NDArray[Any], d: NDArray[Any]) -> "Sums":
+        """The sums over columns at nu and D, each (m,)."""
+        return Sums.of(nu, d, self.floor, self.gain, self.weight)
+
     def _at(self, nu: NDArray[Any], g: NDArray[Any]) -> "Point":
-        p, b, c, rho = self.weight, self.gain, self.ratio, self.square
+        c, rho = self.ratio, self.square
         # in place: fresh arrays of this size cost more than the arithmetic
         inner = np.multiply.outer(g, rho)
         np.reciprocal(np.subtract(1, inner, out=inner), out=inner)
         d = inner @ (self.share * rho)
         pull_g = np.max(np.abs(inner) * rho, axis=1)
         d_g = np.multiply(inner, inner, out=inner) @ (self.share * rho**2)
-        r = np.multiply.outer(d, b)
-        np.reciprocal(np.subtract(nu[:, None] - self.floor, r, out=r), out=r)
-        r1, r1b = (r @ np.stack([p, p * b], axis=1)).T
-        size = np.abs(r)
-        pull_nu, pull_g = np.max(size, axis=1), pull_g + np.max(size * b, axis=1) * np.abs(d_g)
-        r2, r2b, r2bb = (np.multiply(r, r, out=r) @ np.stack([p, p * b, p * b**2], axis=1)).T
+        r = self.sums(nu, d)
+        # nu R = 1 + u R: for large ratios the first form would cancel, next to a hard edge the second
+        z = nu * (1 - c) + c * nu**2 * r.r1 if c < 2 else nu * (1 + c * (r.r1s + d * r.r1b))
         return Point(
             nu,
             g,
-            first=g - self.aspect * r1b,
-            z=nu * (1 - c) + c * nu**2 * r1,
-            first_nu=self.aspect * r2b,
-            first_g=1 - self.aspect * d_g * r2bb,
-            z_nu=1 - c + 2 * c * nu * r1 - c * nu**2 * r2,
-            z_g=c * nu**2 * d_g * r2b,
-            pull_nu=pull_nu,
-            pull_g=pull_g,
+            first=g - self.aspect * r.r1b,
+            z=z,
+            first_nu=self.aspect * r.r2b,
+            first_g=1 - self.aspect * d_g * r.r2bb,
+            z_nu=1 - c + 2 * c * nu * r.r1 - c * nu**2 * r.r2,
+            z_g=c * nu**2 * d_g * r.r2b,
+            pull_nu=r.pull,
+            pull_g=pull_g + r.pull_d * np.abs(d_g),
         )
 
     def solve(self, z: NDArray[Any], nu: NDArray[Any], g: NDArray[Any]) -> tuple["Point", FloatArray]:
@@ -89,6 +90,30 @@ class ColumnNoise:
                     break
                 point = self.at(nu, g)
         return point._replace(nu=nu, g=g), size
+
+
+class Sums(NamedTuple):
+    """sum p R, p b R, p s R, p R^2, p b R^2, p b^2 R^2 at points (m,); largest |R| and |b R|."""
+
+    r1: Any
+    r1b: Any
+    r1s: Any
+    r2: Any
+    r2b: Any
+    r2bb: Any
+    pull: Any
+    pull_d: Any
+
+    @classmethod
+    def of(cls, nu: NDArray[Any], d: NDArray[Any], s: NDArray[Any], b: NDArray[Any], p: NDArray[Any]) -> "Sums":
+        """For floor s, gain b and weight p at nodes (k,), real or complex."""
+        r = np.multiply.outer(d, b)
+        r = np.reciprocal(np.subtract(nu[:, None] - s, r, out=r), out=r)
+        r1, r1b, r1s = (r @ np.stack([p, p * b, p * s], axis=1)).T
+        size = np.abs(r)
+        pull, pull_d = np.max(size, axis=1), np.max(size * np.abs(b), axis=1)
+        r2, r2b, r2bb = (np.multiply(r, r, out=r) @ np.stack([p, p * b, p * b**2], axis=1)).T
+        return cls(r1, r1b, r1s, r2, r2b, r2bb, pull, pull_d)
 
 
 class Point(NamedTuple):

@@ -11,7 +11,6 @@ Sources: Saxe, McClelland and Ganguli 2014 (depth 2); Arora, Cohen and Hazan 201
 ranks are in `theory.training.stationary`.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
 from theory.training import deep_modes, unbalanced
+from theory.training.stationary import checked_depth
 
 FloatArray = NDArray[np.float64]
 
@@ -35,6 +35,8 @@ def mode_strength(
     `depth` is any number >= 2; math.inf is the limit in which `time` counts depth times time. Relative accuracy 1e-13
     times the e-foldings of u, from start = 1e-300 to saturation. Raises ValueError for negative times, starts or decay,
     depth below 2; ArithmeticError where the inversion fails.
+    Limit of small rates; steps of size eta deviate by O(eta target). Source: Saxe et al. 2014 (depth 2), Arora et al.
+    2018 (equation of any depth); its inversion is derived here, checked by integrating the equation.
 
     >>> mode_strength([0.0, 5.0, 20.0], 1.0, 1e-4).round(4).tolist()
     [0.0001, 0.6878, 1.0]
@@ -56,6 +58,8 @@ def escape_time(
         depth 2:   log[end (s' - start)/(start (s' - end))]/(2 s'),   s' = target - weight_decay
 
     Arguments, accuracy and errors as `mode_strength`.
+    Source: Saxe et al. 2014 for depth 2 without decay; with decay, and for other depths, derived here, checked by
+    `mode_strength` and by integrating the equation of the module.
 
     >>> round(escape_time(1.0, 1e-6, 0.5), 4), round(escape_time(0.5, 1e-6, 0.25), 4)
     (6.9078, 13.1224)
@@ -78,15 +82,17 @@ def unbalanced_strength(
     Only |imbalance| matters. A mode of start = 0 grows if it is unbalanced. Absolute accuracy 1e-13 of
     max(target, |imbalance|, start). Raises ValueError as `mode_strength`, and with decay for times beyond 8000 divided
     by that maximum, where the stationary strength is reached.
+    Source: Saxe et al. 2014, appendix, without decay; with it derived here (`theory.training.unbalanced`), checked by
+    integrating the equation.
 
     >>> round(unbalanced_strength(1.0, 1.0, 0.0, 2.0), 6)
     0.906588
     """
     t, s, u = _arguments(time, target, start)
     _, decay = _static(2, weight_decay)
-    if s.ndim and (np.ptp(s) or np.ptp(u)):
+    if not s.size or np.ptp(s) or np.ptp(u):
         raise ValueError(f"target and start must be single numbers; got shape {s.shape}; call once for each mode")
-    c = float(checks.array("imbalance", imbalance, "pass a^2 - b^2 of the two layers"))
+    c = checks.number("imbalance", imbalance, "pass a^2 - b^2 of the two layers")
     return _scalar(unbalanced.strength(t, float(s.flat[0]), float(u.flat[0]), abs(c), decay))
 
 
@@ -95,12 +101,14 @@ def imbalance(time: ArrayLike, start: ArrayLike, weight_decay: float) -> Any:
 
     Exact under gradient flow for every deep linear network and loss (Du, Hu and Lee 2018); for ReLU networks it holds
     of each neuron's squared norms. Steps of size eta change it by O(eta) of the gradients' squares.
+    Raises ValueError for times or a decay that are negative, and a start that is not finite.
 
     >>> round(imbalance(2.0, 1.0, 0.3), 5)
     0.30119
     """
     t, _, _ = _arguments(time, 1.0, 0.0)
-    return _scalar(np.asarray(start, dtype=np.float64) * np.exp(-2 * _static(2, weight_decay)[1] * t))
+    first, decay = checks.array("start", start, "pass the imbalance at time 0"), _static(2, weight_decay)[1]
+    return _scalar(first * np.exp(-2 * decay * t))
 
 
 def _logistic(t: FloatArray, rate: FloatArray, u: FloatArray) -> FloatArray:
@@ -150,9 +158,7 @@ def _arguments(time: ArrayLike, target: ArrayLike, start: ArrayLike) -> tuple[Fl
 
 def _static(depth: float, weight_decay: float) -> tuple[float, float]:
     decay = checks.non_negative("weight_decay", weight_decay, "pass the factor of the squared weights over 2")
-    if not (isinstance(depth, int | float | np.number) and depth >= 2):
-        raise ValueError(f"depth must be at least 2; got {depth!r}; pass the number of layers, or math.inf")
-    return float(depth) if math.isfinite(depth) else math.inf, decay
+    return checked_depth(depth), decay
 
 
 def _scalar(values: FloatArray) -> Any:

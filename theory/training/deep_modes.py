@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.quadrature import panel_points, resolve
+from theory.roots import newton_roots
 from theory.training.stationary import exponent, roots
 
 FloatArray = NDArray[np.float64]
@@ -116,18 +117,16 @@ def _time(speed: Speed, low: FloatArray, high: FloatArray) -> FloatArray:
 
 
 def _invert(motion: _Motion, low: FloatArray, high: FloatArray, wanted: FloatArray) -> FloatArray:
-    """Solves time from `low` to x = wanted within the panel: Newton, bisection where it leaves the bracket."""
-    left, right, x, excess = low, high, (low + high) / 2, wanted
-    for _ in range(80):
-        excess = _time(motion.speed, low, x) - wanted
-        left, right = np.where(excess < 0, x, left), np.where(excess < 0, right, x)
-        step = x - excess * motion.speed(x)
-        inside = (step - left) * (step - right) <= 0
-        new = np.where(inside, step, (left + right) / 2)
-        change = np.abs(new - x)
-        x = new
-        if np.all(change <= 4e-16 * (np.abs(x) + np.abs(high - low))):
-            return x
-    if np.all(np.abs(excess) <= 1e-12 * (np.abs(wanted) + np.abs(_time(motion.speed, low, high)))):
+    """Solves time from `low` to x = wanted within the panel, which runs down where x falls."""
+    ahead, reach = np.where(high < low, -1.0, 1.0), np.abs(high - low)
+
+    def left(distance: FloatArray, i: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        x = low[i] + ahead[i] * distance
+        return _time(motion.speed, low[i], x) - wanted[i], ahead[i] / motion.speed(x)
+
+    distance, settled = newton_roots(left, reach / 2, np.zeros(reach.shape), reach, steps=80)
+    x = low + ahead * distance
+    excess = _time(motion.speed, low, x) - wanted
+    if np.all(settled | (np.abs(excess) <= 1e-12 * (np.abs(wanted) + np.abs(_time(motion.speed, low, high))))):
         return x
     raise ArithmeticError(f"strength must solve t(u) = time to 1e-12; got {np.max(np.abs(excess)):.1g}; pass others")

@@ -17,15 +17,21 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import root_scalar
 
 from theory import checks
-from theory.gaussian import activation_constants, softplus
+from theory.activations import Activation
+from theory.gaussian import role_constants
 from theory.laws.marchenko_pastur import MarchenkoPastur
+from theory.outliers.rank_one import detachment
 
 FloatArray = NDArray[np.float64]
-Function = Callable[[Any], Any]
+MOST_STEPS = 1000
 
 
 class MeanFieldSteps(NamedTuple):
-    """Prediction for W_t; floats, or arrays in the shape of the learning rates (critical_rate is one float)."""
+    """Prediction for W_t; its critical_rate detaches the outlier: not `theory.critical_rate` or `kesten_critical_rate`.
+
+    Floats, or arrays in the shape of the learning rates (critical_rate is one float). The other two rates end the
+    convergence of training: the edge of stability of full batches, and that of SGD almost surely.
+    """
 
     location: Any  # largest singular value; the edge where nothing is detached
     edge: Any  # 1 + sqrt(N/d)
@@ -37,7 +43,7 @@ class MeanFieldSteps(NamedTuple):
 
 def mean_field_steps(
     learning_rate: ArrayLike, samples: int, inputs: int, width: int, *, steps: int = 1, fresh_batches: bool = True,
-    activation: Function = np.tanh, teacher: Function = softplus, noise_std: float = 0.3,
+    activation: Activation = "tanh", teacher: Activation = "softplus", noise_std: float = 0.3,
 ) -> MeanFieldSteps:
     """Largest singular value of W after `steps` steps of gradient descent, and overlaps of its vectors.
 
@@ -64,10 +70,13 @@ def mean_field_steps(
     """
     eta = checks.array("learning_rate", learning_rate, "pass rates of the mean-field scaling", above=0)
     steps = checks.count("steps", steps, "pass the number of gradient steps")
+    if steps > MOST_STEPS:
+        raise ValueError(f"steps must be at most {MOST_STEPS}; got {steps}; the prediction is one for few steps")
+    fresh_batches = checks.flag("fresh_batches", fresh_batches, "pass False for several steps on one batch")
     n, d, h = (checks.count(name, value, "pass a size of the network or data set")
                for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
     noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
-    s, g = activation_constants(activation), activation_constants(teacher)
+    s, g = role_constants("activation", activation), role_constants("teacher", teacher)
     if abs(s.slope) <= 1e-8 * math.sqrt(s.second_moment) or not math.isfinite(s.slope_second_moment):
         raise ValueError(f"activation must have E s' != 0 and no jump; got E s' = {s.slope:.3g}, "
                          f"E s'^2 = {s.slope_second_moment:.3g}; use one such as numpy.tanh")
@@ -76,13 +85,9 @@ def mean_field_steps(
     follow = _fresh if fresh_batches else _one
     square, along = follow(eta, task)
     shape = h / d
-    signal = square - 1
-    detached = signal > math.sqrt(shape)
-    p = np.where(detached, signal, math.sqrt(shape))
-    excess = (p - math.sqrt(shape)) * (p + math.sqrt(shape))
-    edge = 1 + math.sqrt(shape)
-    location = np.where(detached, np.sqrt((1 + p) * (shape / p + 1)), edge)
-    right, left = np.abs(along) * np.sqrt(excess / (p**2 * (p + 1))), np.sqrt(excess / (p * (p + shape)))
+    found = detachment(square - 1, shape, 1.0)
+    location, edge, detached = found.location, 1 + math.sqrt(shape), found.detached
+    right, left = np.abs(along) * np.sqrt(found.right_overlap / found.power), np.sqrt(found.left_overlap)
     critical = _critical(lambda rate: follow(np.array(rate), task)[0] - 1 - math.sqrt(shape), task)
     if eta.ndim:
         return MeanFieldSteps(location, np.full(eta.shape, edge), detached, right, left, critical)
@@ -93,6 +98,8 @@ def standard_rate(learning_rate: ArrayLike, inputs: int, width: int) -> Any:
     """The rate with which `gradient_step`'s network, trained on labels sqrt(width) y, makes the same step.
 
         eta_standard = eta inputs/(2 sqrt(width))
+    Exact: the two scalings differ by factors of W, a and the loss. Raises ValueError for rates that are not positive
+    and sizes below 1. Source: derived here, checked by `gradient_step` and `mean_field_steps`.
     """
     eta = checks.array("learning_rate", learning_rate, "pass rates of the mean-field scaling", above=0)
     d = checks.count("inputs", inputs, "pass the dimension of the data")

@@ -4,13 +4,11 @@ Student f(x) = a^T s(W x/sqrt d)/sqrt h, W (h x d) and a (h) standard Gaussian; 
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from theory import checks
-from theory.gaussian import activation_constants
-
-Function = Callable[[Any], Any]
+from theory.activations import Activation
+from theory.gaussian import role_constants
 
 
 class Network(NamedTuple):
@@ -39,13 +37,13 @@ class SignStep(NamedTuple):
 
 
 def network(
-    samples: int, inputs: int, width: int, activation: Function, teacher: Function, noise_std: float
+    samples: int, inputs: int, width: int, activation: Activation, teacher: Activation, noise_std: float
 ) -> Network:
     """Raises ValueError for sizes below 1, activations with E s'' != 0 (not odd), E s' = 0, jumps or float32 values."""
     n, d, h = (checks.count(name, value, "pass a size of the network or data set")
                for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
     noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
-    s, g = activation_constants(activation), activation_constants(teacher)
+    s, g = role_constants("activation", activation), role_constants("teacher", teacher)
     scale = math.sqrt(s.second_moment)
     if abs(s.hermite[2]) > 1e-8 * scale:
         curvature = math.sqrt(2) * s.hermite[2]

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
-from theory.gaussian import softplus
-from theory.training.network import Function, Network, SignStep, network, sign_step
+from theory.activations import Activation
+from theory.outliers.rank_one import Detachment, detachment
+from theory.training.network import Network, SignStep, network, sign_step
 
 FloatArray = NDArray[np.float64]
 
@@ -34,11 +35,15 @@ class _Fields(NamedTuple):
     detached: Any  # bool
     teacher_overlap: Any  # |<v1, beta>|, not squared; 0 below the threshold
     readout_overlap: Any  # |<u1, r>|, r = a/|a| (gradient descent) or sign(a)/sqrt(h) (Adam)
-    critical_rate: float  # learning rate at which the outlier detaches; infinite where none does
+    critical_rate: float  # at which the outlier detaches, not the edge of stability; infinite where none does
 
 
 class OneStep(_Fields):
-    """Prediction for W1; floats, or arrays in the shape of the learning rates (critical_rate is one float)."""
+    """Prediction for W1; its critical_rate detaches the outlier: not `theory.critical_rate` or `kesten_critical_rate`.
+
+    Floats, or arrays in the shape of the learning rates (critical_rate is one float). The other two rates end the
+    convergence of training: the edge of stability of full batches, and that of SGD almost surely.
+    """
 
     _bulk: Callable[[], Any]
 
@@ -56,7 +61,7 @@ class OneStep(_Fields):
 
 def gradient_step(
     learning_rate: ArrayLike, samples: int, inputs: int, width: int, *,
-    activation: Function = np.tanh, teacher: Function = softplus, noise_std: float = 0.3,
+    activation: Activation = "tanh", teacher: Activation = "softplus", noise_std: float = 0.3,
 ) -> OneStep:
     """Largest singular value of W1 and overlaps of its vectors after one step of gradient descent.
 
@@ -78,16 +83,15 @@ def gradient_step(
     linear = 4 * mu**2
     square = linear * (mu**2 / d + net.residual / net.samples + c**2 / d)
     signal = eta * (eta * square - linear)  # P: the two terms with d itself cancel in exact arithmetic
-    location, edge, detached, safe, excess = _outlier(signal, np.ones_like(eta), h, d)
-    right = (2 * mu * eta * c) ** 2 / d * excess / (safe**2 * (safe + d))
-    left = excess / (safe * (safe + h))
+    found = detachment(signal, h, d)
+    right = (2 * mu * eta * c) ** 2 / d * found.right_overlap / found.power
     critical = (linear + math.sqrt(linear**2 + 4 * square * math.sqrt(h * d))) / (2 * square)
-    return _result(location, edge, detached, right, left, critical, functools.partial(_gradient_bulk, eta, d, h))
+    return _result(found, right, found.left_overlap, critical, functools.partial(_gradient_bulk, eta, d, h))
 
 
 def adam_step(
     learning_rate: ArrayLike, samples: int, inputs: int, width: int, *,
-    activation: Function = np.tanh, teacher: Function = softplus, noise_std: float = 0.3,
+    activation: Activation = "tanh", teacher: Activation = "softplus", noise_std: float = 0.3,
 ) -> OneStep:
     """Largest singular value of W1 and overlaps of its vectors after the first step of Adam, which is -eta sign(G).
 
@@ -103,6 +107,8 @@ def adam_step(
     bulk: for rates above about .5 the bulk is no longer isotropic and reaches beyond it, without further outliers;
     `bulk.singular_value(2)` is the second singular value.
     `critical_rate` solves P = sqrt(h d) S2. Arrays of rates broadcast. Raises ValueError as `gradient_step` does.
+    Source: derived for this package from -eta sign(G), the first step of bias-corrected Adam; agrees with simulation
+    (see the module).
 
     >>> step = adam_step([0.03, 0.06, 1.0], samples=2000, inputs=1000, width=1500)
     >>> step.location.round(2).tolist(), round(step.critical_rate, 4)
@@ -118,14 +124,13 @@ def adam_step(
     mixing = sign.rho2 * math.sqrt(d) * theta
     root = np.hypot(signal, 2 * mixing)
     top = np.where(signal > 0, (signal + root) / 2, 2 * mixing**2 / (root - np.minimum(signal, 0.0)))
-    location, edge, detached, safe, excess = _outlier(top, variance, h, d)
-    cos2 = safe**2 / (safe**2 + mixing**2)
+    found = detachment(top, h * variance, d * variance)
+    cos2 = found.power**2 / (found.power**2 + mixing**2)
     along = theta * sign.rho_v * c / sign.zeta
-    right = cos2 * along**2 * excess / (safe**2 * (safe + d * variance))
-    left = cos2 * excess / (safe * (safe + h * variance))
+    right = cos2 * along**2 * found.right_overlap / found.power
     critical = _critical_adam_rate(net, sign)
     bulk = functools.partial(_adam_bulk, eta, samples, inputs, width, activation, teacher, noise_std)
-    return _result(location, edge, detached, right, left, critical, bulk)
+    return _result(found, right, cos2 * found.left_overlap, critical, bulk)
 
 
 def _rates(learning_rate: ArrayLike) -> FloatArray:
@@ -143,24 +148,12 @@ def _critical_adam_rate(net: Network, sign: SignStep) -> float:
     return float(np.min(real, initial=np.inf))
 
 
-def _outlier(
-    signal: FloatArray, variance: FloatArray, h: int, d: int
-) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], FloatArray, FloatArray]:
-    """Returns location, edge, detached, the signal made safe below threshold, and P^2 - h d S2^2, factorised."""
-    t = math.sqrt(h * d) * variance
-    detached = signal > t
-    safe = np.where(detached, signal, t)
-    edge = (math.sqrt(h) + math.sqrt(d)) * np.sqrt(variance)
-    location = np.where(detached, np.sqrt((safe + h * variance) * (1 + d * variance / safe)), edge)
-    return location, edge, detached, safe, (safe - t) * (safe + t)
-
-
 def _result(
-    location: FloatArray, edge: FloatArray, detached: NDArray[np.bool_], right: FloatArray, left: FloatArray,
-    critical: float, bulk: Callable[[], Any],
+    found: Detachment, right: FloatArray, left: FloatArray, critical: float, bulk: Callable[[], Any]
 ) -> OneStep:
-    right, left = np.sqrt(right), np.sqrt(left)
-    if np.ndim(detached):
+    location, detached = found.location, found.detached
+    edge, right, left = np.broadcast_to(found.edge, location.shape), np.sqrt(right), np.sqrt(left)
+    if location.ndim:
         step = OneStep(location, edge, detached, right, left, critical)
     else:
         step = OneStep(float(location), float(edge), bool(detached), float(right), float(left), critical)

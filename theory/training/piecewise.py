@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 DEGREE = 15  # of the polynomial on one panel
+MOST = 2000  # panels in one round; smooth functions with branch points need 100, rounding errors double for ever
 
 
 def cubic(x: FloatArray, nodes: FloatArray, values: NDArray[Any], slopes: NDArray[Any]) -> NDArray[Any]:
@@ -34,7 +35,7 @@ class Piecewise:
         """Halves panels until the last two Chebyshev coefficients are below `tolerance` of the largest |f|.
 
         `f` maps (m,) to values and their rounding errors, each (m,): where these are larger they are the tolerance.
-        Raises ArithmeticError where 40 halvings don't do.
+        Raises ArithmeticError where 40 halvings or 2000 panels don't do.
         """
         low, high = edges[:-1], edges[1:]
         found: list[tuple[FloatArray, FloatArray, NDArray[Any]]] = []
@@ -47,6 +48,8 @@ class Piecewise:
             found.append((low[~rough], high[~rough], values[~rough]))
             if not np.any(rough):
                 break
+            if 2 * np.sum(rough) > MOST:
+                raise ArithmeticError(f"the function must be smooth on panels; {np.sum(rough)} are not, by rounding")
             middle = (low[rough] + high[rough]) / 2
             low, high = np.concatenate([low[rough], middle]), np.concatenate([middle, high[rough]])
         else:

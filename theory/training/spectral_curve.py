@@ -142,29 +142,54 @@ def _follow(noise: ColumnNoise, points: list[tuple[float, Point]], lowest: Edge)
             edges = _edges_here(noise, point, lowest)
             if edges is not None:
                 return edges
-            next_look /= 10
+            next_look /= 3
         next_look = NEAR if height > NEAR else next_look
-        points.append(_advance(noise, z, point))
+        points.append(_advance(noise, z, point, _bend(points)))
     raise ArithmeticError(f"the band must end; still inside at z = {points[-1][0]:g} after {len(points)} steps")
 
 
-def _advance(noise: ColumnNoise, z: float, point: Point) -> tuple[float, Point]:
-    # a third of the height is two thirds of the way in z to an edge straight below
-    length = min(STEP / float(point.pull[0]), float(point.nu[0].imag) / 3)
-    for _ in range(40):
+def _bend(points: list[tuple[float, Point]]) -> float:
+    """|z'/z''|/5 by the last two points: next to a gap, that is two zeros of z', it is below the height."""
+    if len(points) < 2:
+        return 0.0
+    (_, before), (_, here) = points[-2:]
+    slopes = 1 / before.nu_z[0], 1 / here.nu_z[0]
+    change = abs(slopes[1] - slopes[0])
+    return 0.2 * float(abs(slopes[1] * (here.nu[0] - before.nu[0])) / change) if change > 0 else math.inf
+
+
+def _advance(noise: ColumnNoise, z: float, point: Point, bend: float) -> tuple[float, Point]:
+    # a third of the height is two thirds of the way in z to an edge straight below; none is near where z' hardly bends
+    height = float(point.nu[0].imag)
+    length = min(STEP / float(point.pull[0]), bend if bend > 5 * height else height / 3)
+    for _ in range(60):
         dz = -length / float(np.abs(point.nu_z[0]))
-        at, size = noise.solve(np.array([z + dz]), point.nu + dz * point.nu_z, point.g + dz * point.g_z)
-        if size[0] < 1e-6 and at.nu[0].imag > 0 and abs(at.nu[0] - point.nu[0]) < 2 * length:
+        guess = point.nu + dz * point.nu_z
+        at, size = noise.solve(np.array([z + dz]), guess, point.g + dz * point.g_z)
+        good = size[0] < 1e-6 and at.nu[0].imag > 0 and abs(at.nu[0] - point.nu[0]) < 2 * length
+        # a long step must see height and slope coming, or it may have crossed a gap
+        if good and (length <= height / 3 or _foreseen(point, at, float(guess[0].imag))):
             return z + dz, at
         length /= 2
     raise ArithmeticError(LOST.format(point.nu[0].real))
 
 
+def _foreseen(before: Point, at: Point, expected: float) -> bool:
+    height = float(before.nu[0].imag)
+    bent = abs(before.nu_z[0] / at.nu_z[0] - 1)
+    return bool(abs(at.nu[0].imag - expected) < height / 4 < at.nu[0].imag and bent < 0.3)
+
+
 def _edges_here(noise: ColumnNoise, point: Point, lowest: Edge) -> tuple[Edge, Edge | None] | None:
     """The lower edge next to a point, and the upper edge below it; None where the curve passes by."""
-    nu, g, reach = float(point.nu[0].real), float(point.g[0].real), 3 * float(point.nu[0].imag)
-    if abs(nu - lowest.nu) < 10 * reach:
+    nu, g, height = float(point.nu[0].real), float(point.g[0].real), float(point.nu[0].imag)
+    if abs(nu - lowest.nu) < 30 * height:
         return lowest, None
+    # the shorter reach finds gaps as narrow as the height, before a step can cross them
+    return _edges_within(noise, nu, g, 3 * height) or _edges_within(noise, nu, g, height / 2)
+
+
+def _edges_within(noise: ColumnNoise, nu: float, g: float, reach: float) -> tuple[Edge, Edge | None] | None:
     try:
         below, above = (_on_curve(noise, nu + k * reach, g).determinant[0] for k in (-1, 1))
         if not below > 0 > above:

@@ -31,7 +31,7 @@ def spike_count(exponent: float) -> int:
     >>> [spike_count(alpha) for alpha in (-0.1, 0.1, 0.3, 0.35, 0.491)]
     [0, 1, 2, 3, 55]
     """
-    alpha = float(checks.array("exponent", exponent, "pass alpha of eta ~ n^alpha"))
+    alpha = checks.number("exponent", exponent, "pass alpha of eta ~ n^alpha")
     if alpha < 0:
         return 0
     if alpha >= 0.5:
@@ -43,20 +43,25 @@ def spike_count(exponent: float) -> int:
 
 
 def two_step_outliers(first: float, second: float) -> int:
-    """Number of outliers that the second of two steps adds, at rates eta1 ~ N^first and eta2 ~ N^second.
+    """Number of outliers of the weights, beside that along the readout, after steps of rates N^first and N^second.
 
         floor(second/(1/2 - first)),   0 <= first, second < 1/2
 
-    As N -> oo at fixed ratios, weights of order 1/sqrt N. The formula is the abstract's, which does not say what is
-    counted: in simulations (N = 300 to 1200, one draw each) the outlier along the readout itself comes on top, with
-    first = 0 too, so the weights have one more than this. With a fresh batch for the second step all of them are along
-    directions of information exponent one, with the same batch not. Raises ValueError for exponents outside [0, 1/2).
-    Source: Moniri and Hassani 2026, abstract.
+    In the scaling of `mean_field_steps`, N -> oo at fixed ratios. What is counted: after the first step the unit i sees
+    its data shifted by c_i = eta1 a_i <v, x>, of order N^(first - 1/2); the k-th term of s'(w_i x + c_i) in c_i gives
+    the second gradient a part of rank one with left vector a^(k+1) (entrywise) and strength
+    N^(second - k (1/2 - first)). k = 0 is the readout's own, not counted; so the weights have one outlier more than
+    this number, with first = 0 too. Where second/(1/2 - first) is whole the last has order one, and constants decide
+    whether it shows. Needs activations with E s^(k+1)(z) != 0 (for odd ones k must be even). Sizes within reach show
+    fewer: at N = 1000, d = 500, n = 2000 and exponents .35, .4 (rates 2 N^.35, 2 N^.4) one of two; at 0, .4 none, as
+    counted. With a fresh batch all right vectors share the teacher; with the same batch too, but more weakly.
+    Raises ValueError for exponents outside [0, 1/2).
+    Source: Moniri and Hassani 2026, abstract; what it counts is derived here, checked by simulation.
 
     >>> two_step_outliers(0.3, 0.45)
     2
     """
     for name, value in (("first", first), ("second", second)):
-        if not 0 <= float(checks.array(name, value, "pass the exponent of a learning rate")) < 0.5:
+        if not 0 <= checks.number(name, value, "pass the exponent of a learning rate") < 0.5:
             raise ValueError(f"{name} must lie in [0, 1/2); got {value!r}; pass the exponent of a learning rate")
     return math.floor(second / (0.5 - first) + 1e-9)  # 1e-9: .2/(.5 - .3) is 1

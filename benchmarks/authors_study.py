@@ -1,0 +1,53 @@
+"""The authors' learning-rate study in one command, against a fifth of the time that their code takes: time, memory.
+
+    python benchmarks/authors_study.py [--replicates 5] [--theirs 3.1]
+
+Their grid (bulk_lr.yml: gradient descent and Adam at nine rates, ten full-batch steps, five repeats), their two probes
+(steps 0 and 10) and all their metrics, in their feature convention. `--theirs`: seconds per run of their code on this
+machine; 3.1 was measured on two cores. Prints the time per run and its split, beside the limits; exits with 1 where one
+is missed. A fresh process with an empty result folder: start, compilation, claims and figures count.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RUNS_PER_REPLICATE = 18
+
+
+def main() -> None:
+    """Runs the study, prints the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--replicates", type=int, default=5)
+    parser.add_argument("--theirs", type=float, default=3.1, help="seconds per run of the authors' code")
+    options = parser.parse_args()
+    runs = RUNS_PER_REPLICATE * options.replicates
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "study"
+        command = [sys.executable, "-m", "experiments", "run", "learning_rate_study", "--quiet", "--output", str(out),
+                   "--steps", "0", "10", "--replicates", str(options.replicates), "--conventions", "authors",
+                   "--metrics", "authors"]
+        begun = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        wall = time.perf_counter() - begun
+        session = json.loads((out / "study.json").read_text())["sessions"][-1]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    rest = session["seconds"] - session["training_seconds"]
+    parts = {"training": session["training_seconds"], "captures not hidden behind it, writing": rest,
+             "start, claims, figures": wall - session["seconds"]}
+    split = ", ".join(f"{name} {seconds / runs:.2f} s" for name, seconds in parts.items())
+    print(f"{runs} runs in {wall:.1f} s, {wall / runs:.2f} s a run: {split}")
+    limit = runs * options.theirs / 5
+    rows = [("whole command, s", wall, limit), ("peak memory, MiB", peak, 2048.0)]
+    for what, value, most in rows:
+        print(f"{'ok  ' if value <= most else 'MISS'} {value:9.1f} <= {most:<7g} {what}")
+    raise SystemExit(any(value > most for _, value, most in rows))
+
+
+if __name__ == "__main__":
+    main()
