@@ -142,7 +142,8 @@ class InformationPlusNoise(Law):
         return m / self.ratio - (1 - 1 / self.ratio) / z if self.ratio > 1 else m
 
     def _transform(self, w: ComplexArray | FloatArray) -> ComplexArray:
-        return np.asarray(self._map.transform(w) / self._map.shrinkage(w), dtype=np.complex128)
+        transform, shrinkage = self._map.transform_and_shrinkage(w)
+        return np.asarray(transform / shrinkage, dtype=np.complex128)
 
     def _density(self, k: int, x: FloatArray) -> FloatArray:
         """Density in band k; closer than 1e-12 |x| to an edge, where x - edge has no digits, as a root of it."""
@@ -158,10 +159,12 @@ class InformationPlusNoise(Law):
             band.angle(shifted), angles, stored.imag
         )
         w, good = newton(self._map, start, shifted, steps=20)
-        good &= self._transform(w).imag > 0
+        m = self._transform(w)
+        good &= m.imag > 0
         if not np.all(good):
             w[~good] = descend(self._map, shifted[~good] + 0j)
-        value = self._transform(w).imag / np.pi / max(1.0, self.ratio)
+            m[~good] = self._transform(w[~good])
+        value = m.imag / np.pi / max(1.0, self.ratio)
         value = np.where(close, value * np.sqrt(distance / least), value)
         for edge, here, away in zip(exact, (low <= high, high < low), (low, -high), strict=True):
             here = here & (distance > 0)

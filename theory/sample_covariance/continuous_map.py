@@ -57,21 +57,21 @@ class ContinuousMap:
 
     def factor(self, u: Any) -> Any:
         """psi(u)/u, with its digits next to u = 0 too."""
-        transform, first = self.table.integrals(u, lambda t, d: np.stack([1 / d, t / d]))
+        transform, first = self.table.moments(u, (0, 1), (1, 1))
         return self._factor(u, transform, first)
 
     def value_and_slope(self, u: Any) -> tuple[Any, Any]:
         """psi(u) and psi'(u), elementwise for u (m,)."""
-        sums = self.table.integrals(u, lambda t, d: np.stack([1 / d, t / d, (t / d) ** 2]))
+        sums = self.table.moments(u, (0, 1), (1, 1), (2, 2))
         return u * self._factor(u, sums[0], sums[1]), 1 - self.ratio * sums[2]
 
     def transform(self, u: Any) -> Any:
         """int dH/(t - u) over the population, its zeros included."""
-        return self.table.integrals(u, lambda _, d: 1 / d[None])[0] - (self.zero / u if self.zero else 0.0)
+        return self.table.moments(u, (0, 1))[0] - (self.zero / u if self.zero else 0.0)
 
     def transform_and_slope(self, u: Any) -> tuple[Any, Any]:
         """int dH/(t - u) and int dH/(t - u)^2 over the population, its zeros included."""
-        first, second = self.table.integrals(u, lambda _, d: np.stack([1 / d, 1 / d**2]))
+        first, second = self.table.moments(u, (0, 1), (0, 2))
         return (first - self.zero / u, second + self.zero / u**2) if self.zero else (first, second)
 
     def divided_difference(self, u: Any, v: float) -> Any:
@@ -81,13 +81,13 @@ class ContinuousMap:
 
     def excess(self, u: FloatArray) -> FloatArray:
         """-psi'(u) for real u off the support, with its digits next to u = 0 too."""
-        far, near = self.table.integrals(u, lambda t, d: np.stack([(t / d) ** 2, (t + d) / d**2]))
-        near = self.excess_at_zero + self.ratio * u * near
+        far, first, transform = self.table.moments(u, (2, 2), (1, 2), (0, 1))
+        near = self.excess_at_zero + self.ratio * u * (first + transform)
         return np.where(np.abs(u) < self._nearest / 2, near, self.ratio * far - 1)
 
     def excess_slope(self, u: FloatArray) -> FloatArray:
         """-psi''(u)/2 for real u; increases through every gap of the population."""
-        return self.ratio * self.table.integrals(u, lambda t, d: (t * t / d**3)[None])[0]
+        return self.ratio * self.table.moments(u, (2, 3))[0]
 
     def height(self, a: FloatArray) -> FloatArray:
         """The v >= 0 with Im psi(a + iv) = 0, to 1e-5; 0 where there is none above 1e-25 of the scale.
@@ -124,7 +124,7 @@ class ContinuousMap:
     def _guess(self, a: FloatArray) -> FloatArray:
         """Returns v^2 to leading order in the ratio: v is pi ratio a^2 times the population's density."""
         step = 1e-9 * np.abs(a) + 1e-30 * self.largest
-        density = np.abs(self.table.integrals(a + 1j * step, lambda _, d: 1 / d[None])[0].imag)
+        density = np.abs(self.table.moments(a + 1j * step, (0, 1))[0].imag)
         return (self.ratio * a**2 * density) ** 2
 
     def _factor(self, u: Any, transform: Any, first: Any) -> Any:

@@ -20,6 +20,7 @@ from theory.quadrature import NODES, gauss_legendre, panel_points
 
 FloatArray = NDArray[np.float64]
 Kernel = Callable[[FloatArray, Any], Any]
+Powers = tuple[tuple[int, int], ...]
 HALVINGS = 44  # of a panel at a kink of the density
 ROUNDING = 4e-15  # of the largest density: a panel is resolved when its last coefficients are below
 NOISE = 1e-7  # below, coefficients that halving doesn't lower are the noise of the density
@@ -44,31 +45,46 @@ class Panels:
         return float(np.sum(self._nodes[3]))
 
     def integrals(self, u: Any, kernel: Kernel) -> Any:
-        """Sums of kernel(x, x - u) over the band for u (m,), shape (rows, m)."""
-        pole = _angle(self.band, u)
-        low, length = self.low - pole[:, None], self.high - self.low
-        near = _gap(low, length) < CLOSE * length
-        x, from_end, upper, masses = self._nodes
-        ends = np.where(upper, self.band.high, self.band.low)
-        terms = kernel(x, (ends - u[:, None]) + from_end)  # x - u keeps its digits next to an end
+        """Integrals of kernel(x, x - u) over the band for u (m,), shape (rows, m)."""
+        x, from_end, ends, masses = self._nodes
+        pole, start, near = self._poles(u)
+        terms = kernel(x, (ends - u[:, None]) + from_end)
         sums = np.einsum("rmpn,pn->rmp", terms.reshape(*terms.shape[:-1], *masses.shape), masses)
-        total = np.sum(np.where(near, 0.0, sums), axis=-1)
-        point, panel = np.nonzero(near)
-        return self._add_near(total, kernel, u, pole, point, low[near], length[panel], self.density[panel])
+        return self._add_near(np.sum(np.where(near, 0.0, sums), axis=-1), kernel, u, pole, start, near)
+
+    def moments(self, u: Any, powers: Powers) -> Any:
+        """The integrals of x^j/(x - u)^k over the band for (j, k) of `powers`, by products of matrices."""
+        x, from_end, ends, masses = self._nodes
+        pole, start, near = self._poles(u)
+        inverse = 1 / ((ends - u[:, None]) + from_end)
+        if np.any(near):
+            inverse = np.where(np.repeat(near, NODES, axis=1), 0.0, inverse)
+        orders = {1: inverse, **{k: inverse**k for _, k in powers if k > 1}}
+        total = np.stack([orders[k] @ (masses.ravel() * x**j).astype(inverse.dtype) for j, k in powers])
+        return self._add_near(total, _kernel(powers), u, pole, start, near)
+
+    def _poles(self, u: Any) -> tuple[Any, Any, NDArray[np.bool_]]:
+        """Returns the pole's angle, panels' low ends as seen from it, and which are too near for their nodes."""
+        pole = _angle(self.band, u)
+        start, length = self.low - pole[:, None], self.high - self.low
+        return pole, start, _gap(start, length) < CLOSE * length
 
     @functools.cached_property
-    def _nodes(self) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], FloatArray]:
-        """Points, their signed distances from the nearer end, whether that is the upper one, and masses by panel."""
+    def _nodes(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Points, their signed distances from the nearer end, that end, and masses by panel."""
         t, w = panel_points(self.low, self.high)
         band, upper = self.band, t.ravel() > np.pi / 2
         distance = np.where(upper, -band.width * np.cos(t.ravel() / 2) ** 2, band.width * np.sin(t.ravel() / 2) ** 2)
         masses = w * _factor(self.soft, t) * self.density
-        return np.where(upper, band.high, band.low) + distance, distance, upper, masses
+        ends = np.where(upper, band.high, band.low)  # x - u keeps its digits next to an end
+        return ends + distance, distance, ends, masses
 
     def _add_near(
-        self, total: Any, kernel: Kernel, u: Any, pole: Any, point: Any, start: Any, length: Any, density: Any
+        self, total: Any, kernel: Kernel, u: Any, pole: Any, start: Any, near: NDArray[np.bool_]
     ) -> Any:
-        """Adds panels that begin at `start` as seen from the pole: t - pole keeps its digits however close they are."""
+        """Adds the near panels, halved: from `start` on t - pole keeps its digits however close they are."""
+        point, panel = np.nonzero(near)
+        start, length, density = start[near], (self.high - self.low)[panel], self.density[panel]
         first, second = _halving()
         nodes, weights = gauss_legendre()
         real = not np.iscomplexobj(u)
@@ -111,15 +127,26 @@ class NodeTable:
 
         `kernel(t, t - u)` gives shape (rows, *shape of t - u), the poles of its rows lie at u.
         """
+        return self._in_chunks(u, lambda panels, part: panels.integrals(part, kernel), kernel)
+
+    def moments(self, u: Any, *powers: tuple[int, int]) -> Any:
+        """The integrals of t^j/(t - u)^k over t != 0 for (j, k) of `powers`, shape (powers, m)."""
+        return self._in_chunks(u, lambda panels, part: panels.moments(part, powers), _kernel(powers))
+
+    def _in_chunks(self, u: Any, of_band: Callable[[Panels, Any], Any], kernel: Kernel) -> Any:
         nodes = NODES * sum(len(panels.low) for panels in self.bands) + len(self.atoms)
         step = max(1, CHUNK // nodes)
+        parts = []
         with np.errstate(all="ignore"):
-            parts = [self._integrals(u[i : i + step], kernel) for i in range(0, max(1, len(u)), step)]
+            for i in range(0, max(1, len(u)), step):
+                part = u[i : i + step]
+                atoms = np.sum(kernel(self.atoms, self.atoms - part[:, None]) * self.atom_masses, axis=-1)
+                parts.append(atoms + sum(of_band(panels, part) for panels in self.bands))
         return np.concatenate(parts, axis=-1)
 
-    def _integrals(self, u: Any, kernel: Kernel) -> Any:
-        total = np.sum(kernel(self.atoms, self.atoms - u[:, None]) * self.atom_masses, axis=-1)
-        return total + sum(panels.integrals(u, kernel) for panels in self.bands)
+
+def _kernel(powers: Powers) -> Kernel:
+    return lambda t, d: np.stack([t**j / d**k for j, k in powers])
 
 
 def _panels(law: Law, band: Band) -> Panels:

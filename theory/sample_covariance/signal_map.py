@@ -64,6 +64,11 @@ class SignalMap:
             return -self.variance * w * self._inverse.divided_difference(self.origin + w, self.origin)
         return 1 - self.variance * self.ratio * self.transform(w)
 
+    def transform_and_shrinkage(self, w: Any) -> tuple[Any, Any]:
+        """f(w) and q(w)."""
+        f = self.transform(w)
+        return f, self.shrinkage(w) if self.hard else 1 - self.variance * self.ratio * f
+
     def value_and_slope(self, w: Any) -> tuple[Any, Any]:
         """z(w) and z'(w)."""
         q, slope = self._shrinkage_and_slope(w)
