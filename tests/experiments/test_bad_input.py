@@ -72,7 +72,7 @@ def test_a_configuration_that_cannot_be_run(refused, tmp_path, flags, message):
         (["run", "learning_rate_studdy"], "got 'learning_rate_studdy'. Did you mean learning_rate_study?"),
         (
             ["run", "zzz"],
-            "an experiment must be one of `spectrax list` or a Python file; got 'zzz'. Known: laws_gallery,",
+            "an experiment must be one of `spectrax list` or a Python file; got 'zzz'. Known: adam_anatomy,",
         ),
         (
             ["run", "mine.py"],

@@ -11,6 +11,7 @@ from spectrax.result import open_result
 SELECT = {
     "learning_rate_study": ("optimizer=adam",),
     "one_step_spike": ("optimizer=gd",),
+    "one_step_spectrum": ("setting=main",),
     "marchenko_pastur_at_init": ("inputs=20", "inputs=40"),
     "laws_gallery": ("replicate=0",),
     "outlier_calibration": ("shape=30x20",),
