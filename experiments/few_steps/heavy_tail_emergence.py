@@ -80,7 +80,7 @@ def rates(c, names, long=False):
 
 def predict(c: Config) -> xr.Dataset:
     """After one full-batch step: largest singular value, Hill exponent of the whole spectrum, critical rate."""
-    found = []
+    found: list[xr.Dataset] = []
     for name in [name for name in c.optimizers if name in STEP]:
         eta = list(rates(c, (name,))[name])
         says = STEP[name](eta, c.samples, c.inputs, c.width, noise_std=c.noise_std)

@@ -57,13 +57,14 @@ def measure(c, source):
     for j, subset in enumerate(SUBSETS):
         chosen = table if subset == "all" else table[table["optimizer"].str.startswith(subset)]
         for k, (_, one) in enumerate(itertools.islice(chosen.groupby("replicate"), REPLICATES)):
-            correlation[j, :, :, k] = correlations(one)
-    means = table.groupby(CELL).mean(numeric_only=True)
-    found = {"rank_correlation": (("subset", "exponent", "convention", "sample"), correlation)}
+            correlation[j, :, :, k] = correlations(pd.DataFrame(one))
+    cells = table.groupby(CELL)
+    found: dict[str, tuple] = {"rank_correlation": (("subset", "exponent", "convention", "sample"), correlation)}
     for name in (*EXPONENTS, *LOSSES):
         values = np.full(CELLS, np.nan)
-        if name in means:
-            values[: len(means)] = means[name][:CELLS]
+        if name in table:
+            means = cells.aggregate({name: "mean"})[name][:CELLS]
+            values[: len(means)] = means
         found[f"change_of_{name}"] = (("cell",), values)
     return found
 
@@ -104,7 +105,7 @@ def changes(result: Result) -> pd.DataFrame:
     at = result.at(matrix=first)
     columns = {name: at[name] - at[name].sel(step=0, drop=True) for name in wanted}
     frame = pd.concat({name: data.to_series() for name, data in columns.items()}, axis=1).reset_index()
-    frame = frame[frame["step"] > 0].dropna(subset=["hill", "test_loss"])
+    frame = frame.loc[frame["step"] > 0].dropna(subset=["hill", "test_loss"])
     return frame if "setting" in frame else frame.assign(setting="")
 
 
@@ -113,9 +114,11 @@ def correlations(table: pd.DataFrame) -> np.ndarray:
     found = np.full((len(EXPONENTS), len(LOSSES)), np.nan)
     for i, exponent in enumerate(EXPONENTS):
         for j, loss in enumerate(LOSSES):
-            pairs = table[[exponent, loss]].dropna() if {exponent, loss} <= set(table) else ()
-            if len(pairs) >= FEWEST:
-                found[i, j] = rank_correlation(*pairs.to_numpy().T)
+            if {exponent, loss} <= set(table):
+                pairs = table[[exponent, loss]].to_numpy(float)
+                pairs = pairs[~np.isnan(pairs).any(axis=1)]
+                if len(pairs) >= FEWEST:
+                    found[i, j] = rank_correlation(*pairs.T)
     return found
 
 
