@@ -1,7 +1,9 @@
 """Over all stored runs: does a lower tail exponent go with a better test loss? (2406.04657)"""
 
 import itertools
+import json
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +15,18 @@ from spectrax.intervals import rank_correlation
 from spectrax.models import TwoLayer
 from spectrax.optimizers import GD, Adam
 from spectrax.result import Result, open_result
-from spectrax.store import Store
+from spectrax.store import Store, read_header
 from spectrax.tasks import SingleIndex
 
 PAPER = "2406.04657"
 EXPONENTS = {"hill": "Hill", "alpha": "Clauset-Shalizi-Newman"}
 LOSSES = {"test_loss": "paper", "test_loss_authors": "authors"}  # convention of the features
-SUBSETS = ("all", "gd", "adam")  # of the optimizers' names
+SUBSETS = {  # of the runs, by the optimizer's name
+    "all": lambda name: True,
+    "full-batch gd": lambda name: name == "gd",
+    "full-batch adam": lambda name: name.startswith("adam") and "@" not in name,
+    "minibatch": lambda name: name == "sgd" or "@" in name,
+}
 CELL = ["setting", "optimizer", "learning_rate", "step"]  # what varies between the runs of a replicate
 FEWEST = 4  # cells below which a rank correlation says nothing
 TRAINED = "trained here"
@@ -30,7 +37,8 @@ AXES = ("sources",)
 @dataclass(frozen=True)
 class Config:
     results: str = "results"  # folder of stored results
-    sources: tuple[str, ...] = ("learning_rate_study", "generalisation_factors")  # experiments, or result folders
+    sources: tuple[str, ...] = ("learning_rate_study", "heavy_tail_emergence", "generalisation_factors",
+                                "adam_anatomy")  # experiments (their newest result), or result folders
     train: tuple[int, ...] = ()  # n, d, h of a small study to train here and now, for trying this out
     replicates: int = 3  # of that study
     seed: int = 0
@@ -43,8 +51,14 @@ def plan(c: Config) -> sweep.Grid:
     names = [*c.sources, *([TRAINED] if c.train else [])]
     if not names:
         raise ValueError("sources must name at least one stored result; got none. Pass learning_rate_study.")
-    return sweep.Grid(lambda source: measure(c, source), {"source": names}, {
-        "subset": SUBSETS, "exponent": list(EXPONENTS.values()), "convention": list(LOSSES.values())})
+    coords = {"subset": list(SUBSETS), "exponent": list(EXPONENTS.values()), "convention": list(LOSSES.values())}
+    return sweep.Grid(lambda source: measure(c, source), {"source": names}, coords, version=state(c))
+
+
+def state(c) -> int:
+    """A number that changes with what the sources hold: a source with new runs is read anew."""
+    runs = {source: (str(folder_of(c, source)), read_header(folder_of(c, source))["runs"]) for source in c.sources}
+    return zlib.crc32(json.dumps(runs, sort_keys=True).encode())
 
 
 def measure(c, source):
@@ -52,10 +66,10 @@ def measure(c, source):
 
     Everything is the change since the replicate's own start, which takes out data and initial weights.
     """
-    table = changes(trained(c) if source == TRAINED else stored(c, source))
+    table = changes(trained(c) if source == TRAINED else open_result(folder_of(c, source)))
     correlation = np.full((len(SUBSETS), len(EXPONENTS), len(LOSSES), REPLICATES), np.nan)
-    for j, subset in enumerate(SUBSETS):
-        chosen = table if subset == "all" else table[table["optimizer"].str.startswith(subset)]
+    for j, belongs in enumerate(SUBSETS.values()):
+        chosen = table.loc[[belongs(name) for name in table["optimizer"]]]
         for k, (_, one) in enumerate(itertools.islice(chosen.groupby("replicate"), REPLICATES)):
             correlation[j, :, :, k] = correlations(pd.DataFrame(one))
     cells = table.groupby(CELL)
@@ -69,14 +83,15 @@ def measure(c, source):
     return found
 
 
-def stored(c, source) -> Result:
-    """The result in a folder, or the newest of an experiment; ValueError where there is none."""
-    path = Path(source)
+def folder_of(c, source) -> Path:
+    """The source itself where it is a result folder, else the newest of the experiment; ValueError without one."""
+    if (Path(source) / "study.json").is_file():
+        return Path(source)
     found = sorted((Path(c.results) / source).glob("*/study.json"), key=lambda p: p.stat().st_mtime)
-    if not (path / "study.json").is_file() and not found:
+    if not found:
         raise ValueError(f"a source must be a stored result; {source!r} is none below {c.results}. "
                          f"Run `spectrax run {source}` first.")
-    return open_result(path if (path / "study.json").is_file() else found[-1].parent)
+    return found[-1].parent
 
 
 def trained(c) -> Result:
@@ -130,8 +145,8 @@ def claims(r):
     ):
         sample = rho.sel(source=source, subset=subset, exponent=exponent, convention=convention).values
         if np.isfinite(sample).any():
-            what = f"{source}, {subset} runs, {convention} features: lower {exponent} exponent, lower test loss"
-            yield claim.differs(what, PAPER, sample, 0.0, sign=+1)
+            what = f"{Path(source).name}, {subset} runs, {convention} features: "
+            yield claim.differs(what + f"lower {exponent} exponent, lower test loss", PAPER, sample, 0.0, sign=+1)
 
 
 def scatter(r, axes):
