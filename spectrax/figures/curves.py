@@ -11,6 +11,8 @@ from spectrax.figures.theory import theory_curves
 
 Lines = Mapping[str, float]
 
+DODGE = 0.16  # between the marks of several groups at one category, categories being 1 apart
+
 
 @look.panel
 def against(ax: Any, data: Any, x: str = "learning_rate", by: str | None = None, *, theory: Any = None,
@@ -68,15 +70,20 @@ def trajectory(ax: Any, data: Any, x: str = "step", by: str = "learning_rate", *
 
 def _draw(ax, data, x, table: Table, styles, spread, centre, log):
     """Curves with their bands, axes with labels and scales, and what the band is in the key."""
-    for samples, style in zip(table.values, styles, strict=True):
-        _curve(ax, table.places, summarise(samples, centre), style)
+    for index, (samples, style) in enumerate(zip(table.values, styles, strict=True)):
+        beside = 0.0 if table.numeric else DODGE * (index - (len(styles) - 1) / 2)
+        _curve(ax, table.places + beside, summarise(samples, centre), style, joined=table.numeric)
     ax.set_xlabel(look.axis_label(x, data.coords[x] if x in data.coords else None))
     ax.set_ylabel(look.axis_label(str(data.name or "value"), data))
     marks.scale_axes(ax, log, x, table.places, table.values)
     if not table.numeric:
         ax.set_xticks(table.places, [look.number(position) for position in table.positions])
+        ax.set_xlim(-0.5, table.positions.size - 0.5)
     elif ax.get_xscale() == "linear" and table.positions.dtype.kind in "iu" and 1 < table.positions.size <= 8:
         ax.set_xticks(table.positions)
+    elif ax.get_xscale() == "log" and 1 < table.positions.size <= 8 and _decades(table.places) < 2:
+        ax.set_xticks(table.places, [look.number(position) for position in table.positions])
+        ax.set_xticks([], minor=True)
     runs = table.values.shape[-1]
     if runs > 1:
         what = f"{runs} runs" if spread == "replicate" else f"{runs} {spread}s"
@@ -84,14 +91,23 @@ def _draw(ax, data, x, table: Table, styles, spread, centre, log):
         key.add(ax, {words: key.patch(color="#777777", alpha=0.25, linewidth=0)})
 
 
-def _curve(ax, places, summary, style):
-    """One line with its band; positions without any run are passed over, since grids of several groups interleave."""
+def _decades(places):
+    return np.log10(places.max() / places.min())
+
+
+def _curve(ax, places, summary, style, joined=True):
+    """One line with its band; positions without any run are passed over, since grids of several groups interleave.
+
+    Categories have no order, so nothing joins them: marks with their bars.
+    """
     there = summary.runs > 0
     x, low, high, colour = places[there], summary.low[there], summary.high[there], style["color"]
     sparse = max(1, x.size // 15)  # markers of a long trace would hide it
-    ax.plot(x, summary.middle[there], zorder=2.5, markeredgewidth=0, markevery=sparse, **style)
+    drawn = style if joined else {**style, "linestyle": "none"}
+    ax.plot(x, summary.middle[there], zorder=2.5, markeredgewidth=0, markevery=sparse, **drawn)
     if np.any(high > low):
-        ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
+        if joined:
+            ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=2)
         ax.vlines(x[::sparse], low[::sparse], high[::sparse], color=colour, alpha=0.55, linewidth=0.8, zorder=2)
     partial = there & (summary.runs < summary.runs.max(initial=0))
     if partial.any():

@@ -122,3 +122,24 @@ def test_names_on_the_axis_stand_at_their_places(values):
     ax = figures.canvas(7)()
     figures.against(ax, values.sel(step=5, learning_rate=1.0), x="optimizer")
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["GD", "Adam"]
+
+
+def test_categories_are_marks_beside_each_other_that_no_line_joins():
+    coords = {"optimizer": ["gd", "adam"], "activation": ["tanh", "erf", "relu"]}
+    data = xarray.DataArray(np.arange(12.0).reshape(2, 3, 2), coords, ("optimizer", "activation", "replicate"))
+    ax = figures.canvas(7)()
+    figures.against(ax, data, x="activation", by="optimizer")
+    assert [line.get_linestyle() for line in ax.lines] == ["None", "None"]
+    gd, adam = (line.get_xdata() for line in ax.lines)
+    assert np.all(gd < adam)
+    np.testing.assert_allclose((gd + adam) / 2, [0, 1, 2], atol=1e-15)  # around the tick of their category
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["tanh", "erf", "relu"]
+
+
+def test_a_short_logarithmic_axis_has_its_ticks_at_what_was_run():
+    data = xarray.DataArray([1.0, 2.0, 3.0], {"width": [500, 1500, 3000]}, ("width",))
+    ax = figures.canvas(7)()
+    figures.against(ax, data, x="width", log="x")
+    assert ax.get_xticks().tolist() == [500, 1500, 3000]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["500", "1500", "3000"]
+    assert ax.get_xticks(minor=True).size == 0
