@@ -17,8 +17,13 @@ from spectrax.tasks import SingleIndex
 PAPER = "2406.04657"
 SHORT, LONG = "few steps", "many steps"
 STEP = {"gd": theory.gradient_step, "adam": theory.adam_step}
-ALTERNATIVES = ("bulk_and_spikes", "lognormal", "inverse_marchenko_pastur", "high_temperature",
-                "inverse_high_temperature")
+ALTERNATIVES = {
+    "bulk_and_spikes": "Marchenko-Pastur and spikes",
+    "lognormal": "lognormal",
+    "inverse_marchenko_pastur": "inverse Marchenko-Pastur",
+    "high_temperature": "high-temperature MP",
+    "inverse_high_temperature": "inverse high-temperature MP",
+}
 BELOW = 0.8  # of the critical rate: where no outlier is expected after one step
 MARGIN = 0.02  # of Hill's exponent: six standard errors of the initial spectrum's, what "the tail stays" means
 
@@ -67,7 +72,7 @@ def plan(c: Config) -> sweep.Study:
             captures.spectrum(),
             captures.overlaps(),
             captures.outliers(initial_variance=1.0),
-            captures.tails(bootstrap=c.bootstrap, alternatives=ALTERNATIVES),
+            captures.tails(bootstrap=c.bootstrap, alternatives=tuple(ALTERNATIVES)),
             captures.readout(conventions=("paper", "authors")),
         ],
     )
@@ -134,8 +139,8 @@ def last_step(at, what):
     yield claim.differs(what + "a heavier tail than at the start", PAPER, end["hill"], start["hill"], sign=-1)
     yield claim.differs(what + "a power law is plausible (bootstrap p > .1)", "Clauset et al. 2009",
                         end["alpha_p_value"], 0.1, sign=+1)
-    for name in ALTERNATIVES:
-        words = f"a power law describes the tail better than {name.replace('_', ' ')}, by AIC"
+    for name, law in ALTERNATIVES.items():
+        words = f"a power law describes the tail better than {law}, by AIC"
         yield claim.differs(what + words, PAPER, preferred(end, name), 0.0, sign=-1)
 
 
@@ -180,7 +185,7 @@ def frames(r, axes):
     at, shape = r.at(setting=SHORT, optimizer=shown(r)), (r.config["width"], r.config["inputs"])
     chosen = stored_rates(at)
     rate = 1.0 if 1.0 in chosen else chosen[-1]
-    steps = r.config["steps"][:6]
+    steps = [*r.config["steps"][:5], r.config["steps"][-1]] if len(r.config["steps"]) > 6 else r.config["steps"]
     panels = np.ravel(axes(-(-len(steps) // 3), 3))
     for ax in panels[len(steps):]:
         ax.set_axis_off()
@@ -193,7 +198,7 @@ def frames(r, axes):
             top = [x for v, k in zip(values[seen], counts[seen], strict=True) for x in v[v.size - k:]]
             spectra = [Spectrum(v, shape, scale=shape[0]) for v in values[seen]]
             figures.spectrum(ax, spectra, law=theory.MarchenkoPastur.of(shape, 1.0), outliers=top,
-                             law_name="law of the initial weights")
+                             scale="loglog", law_name="law of the initial weights")
         ax.set(title=rf"{shown(r)}, $\eta$ = {rate:g}, step {step}", xlabel=r"eigenvalue of $W^\top W/h$")
 
 
@@ -237,16 +242,16 @@ def over_steps(variable, label, names=None, log="", zero=None):
 
 
 def alternatives(r, axes):
-    """AIC of the power law minus the alternative's, per tail value, over steps, for full batch."""
+    """AIC of the power law minus the alternative's, per tail value, full batch; above 0 the alternative is better."""
     few = r.at(setting=SHORT, step=list(r.config["steps"]))
     chosen = [name for name in r.axes["optimizer"] if name in STEP]
     panels = np.reshape(axes(len(chosen), len(ALTERNATIVES), height=1.9), (len(chosen), -1))
     for row, name in zip(panels, chosen, strict=True):
         at = few.at(optimizer=name)
         at = at.at(learning_rate=stored_rates(at))
-        for ax, alternative in zip(row, ALTERNATIVES, strict=True):
+        for ax, (alternative, law) in zip(row, ALTERNATIVES.items(), strict=True):
             figures.trajectory(ax, (preferred(at, alternative) / at["alpha_tail"]).rename("aic"), null=0.0, log="")
-            ax.set(title=f"{name}, against\n{alternative.replace('_', ' ')}", ylabel="AIC difference per value")
+            ax.set(title=f"{name}, against\n{law}", ylabel="AIC difference per value")
 
 
 def long_runs(r, axes):
