@@ -24,7 +24,8 @@ def ridge_readout(
 
     a = (Z^T Z + (regularisation / h) n I)^-1 Z^T y, features Z (n, h), targets y (n,); float64, Cholesky of the smaller
     of Z^T Z and Z Z^T. KTA = <Z Z^T, y y^T> / (|Z Z^T|_F |y y^T|_F) = |Z^T y|^2 / (|Z^T Z|_F |y|^2), uncentred.
-    A system that isn't positive definite (features overflowed, regularisation 0) gives NaN losses, not an exception.
+    A system that is singular to rounding (features overflowed or repeated at regularisation 0) gives NaN losses, not an
+    exception: a pivot of the Cholesky factor below h eps of the largest diagonal entry (n eps where h > n).
     Source: Kothapalli et al. 2024 (arXiv 2406.04657), evaluation protocol, regularisation 0.01.
     Raises ValueError for a negative or infinite regularisation or mismatched shapes.
     """
@@ -49,9 +50,8 @@ def ridge_path(
     found = []
     for regularisation in regularisations:
         gram[np.diag_indices_from(gram)] = diagonal + regularisation / h * n
-        try:
-            factor = np.linalg.cholesky(gram)
-        except np.linalg.LinAlgError:
+        factor = _cholesky(gram)
+        if factor is None:
             found.append(Readout(float("nan"), float("nan"), alignment))
             continue
         a = z.T @ _solve(factor, y) if wide else _solve(factor, projected)
@@ -71,6 +71,16 @@ def _checked(probe_features, probe_targets, test_features, test_targets):
             f"test features must be (m, {z.shape[1]}) with targets (m,); got {z_test.shape} and {y_test.shape}."
         )
     return z, y, z_test, y_test
+
+
+def _cholesky(gram):
+    """The lower factor, or None where the matrix is singular: to rounding, a pivot may end just above 0."""
+    try:
+        factor = np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        return None
+    smallest = len(gram) * np.finfo(float).eps * np.max(gram.diagonal())
+    return factor if np.min(factor.diagonal()) ** 2 > smallest else None
 
 
 def _solve(factor, right):

@@ -28,7 +28,7 @@ def report(result: Result, claims: Sequence[claim.Claim], figures: Sequence[Path
 
 
 def notable(result: Result) -> list[str]:
-    """One line on diverged runs and one on runs that ended above their initial loss, where there are any."""
+    """A line each on runs that diverged, ended above their initial loss or met a singular ridge system, if any did."""
     lines = []
     for variable, words in (
         ("diverged", "diverged (weights or loss not finite): kept and marked"),
@@ -36,13 +36,25 @@ def notable(result: Result) -> list[str]:
     ):
         if variable in result:
             marked = result[variable]
-            runs = marked.where(marked == 1).to_series().dropna().reset_index()
-            if len(runs):
-                axes = [axis for axis in ("setting", "optimizer", "learning_rate") if axis in runs]
-                rates = sorted(set(runs[axes].itertuples(index=False, name=None)))
-                named = ", ".join(" ".join(f"{v:g}" if isinstance(v, float) else v for v in row) for row in rates)
-                lines.append(f"{len(runs)} of {int(marked.notnull().sum())} runs {words} ({named})")
+            lines += _named_runs(marked == 1, int(marked.notnull().sum()), words)
+    for loss, alignment in (("test_loss", "kta"), ("test_loss_authors", "kta_authors")):
+        if loss in result and alignment in result:
+            known = result[alignment].notnull()  # it needs no inverse
+            singular, inside = known & result[loss].isnull(), [d for d in known.dims if d not in result.header["axes"]]
+            words = f"met a singular ridge system: {loss} is missing there; raise the regularisation"
+            lines += _named_runs(singular.any(inside), int(known.any(inside).sum()), words)
     return lines
+
+
+def _named_runs(marked, count: int, words: str) -> list[str]:
+    """How many runs are marked, of how many, and which; nothing where none is."""
+    runs = marked.where(marked).to_series().dropna().reset_index()
+    if not len(runs):
+        return []
+    axes = [axis for axis in ("setting", "optimizer", "learning_rate") if axis in runs]
+    rates = sorted(set(runs[axes].itertuples(index=False, name=None)))
+    named = ", ".join(" ".join(f"{v:g}" if isinstance(v, float) else v for v in row) for row in rates)
+    return [f"{len(runs)} of {count} runs {words} ({named})"]
 
 
 def announce(module: Any, config: Any, output: str | None) -> None:

@@ -26,6 +26,7 @@ PARTS = {
 }
 ELEMENTWISE = tuple(PARTS)[:6]  # the gradient's entries are divided by something of their own size
 WHOLE = ("normalised gd", "normalised gd, momentum", "gd at adam's length")
+MOMENTUM = {"adam matched": "adam, no momentum", "normalised gd, momentum": "normalised gd"}  # with it: without it
 MARGIN = 0.02  # of Hill's exponent, about six standard errors of the initial one: what "the bulk stays" means
 ERROR = {"elementwise": 0.01, "whole": 0.02}  # allowed of the two directions' formula, relative, as in `few_steps`
 
@@ -72,7 +73,10 @@ def claims(r):
             elif name in WHOLE:
                 words = "the bulk's exponent stays"
                 yield claim.equivalent(what + words, "ours", end["hill"], start, margin=MARGIN)
+            elif name == "orthogonalised":
+                yield claim.differs(what + "the tail is lighter than at the start", "ours", end["hill"], start, sign=+1)
         yield from against_adam(at, rate, last)
+        yield from with_momentum(at, rate, last)
         for name in r.axes["optimizer"]:
             if name in ELEMENTWISE or name in WHOLE:
                 yield from formula(at.at(optimizer=name), f"{name}, {rate:g}", name in ELEMENTWISE)
@@ -88,6 +92,15 @@ def against_adam(at, rate, last):
         if name in names:
             part, what = at.at(optimizer=name, step=last)["hill"], f"{name}, {rate:g}, step {last}: "
             yield claim.differs(what + "another exponent than the whole Adam's", "ours", part, whole)
+
+
+def with_momentum(at, rate, last):
+    """At equal length of every update: does momentum make the tail heavier?"""
+    for moving, still in MOMENTUM.items():
+        if {moving, still} <= set(at.axes["optimizer"]):
+            ends = (at.at(optimizer=name, step=last)["hill"] for name in (moving, still))
+            what = f"{moving}, {rate:g}, step {last}: a heavier tail than {still}"
+            yield claim.differs(what, "ours", *ends, sign=-1)
 
 
 def formula(at, what, elementwise):
@@ -117,15 +130,15 @@ def rate_of_figure(r):
     return 1.0 if 1.0 in r.axes["learning_rate"] else r.axes["learning_rate"][-1]
 
 
-def over_steps(variable, label, log="auto"):
-    """One line per optimizer over steps, a panel per rate."""
+def over_steps(variable, label, log="auto", null=False):
+    """One line per optimizer over steps, a panel per rate; null: the initial weights' range, where they have one."""
 
     def figure(r, axes):
         rates = r.axes["learning_rate"]
         for ax, rate in zip(np.ravel(axes(1, len(rates), height=3.2)), rates, strict=True):
             start = r.at(learning_rate=rate).at(step=0)[variable]
-            null = (float(start.min()), float(start.max())) if start.notnull().any() else None
-            figures.against(ax, r.at(learning_rate=rate)[variable], x="step", by="optimizer", null=null, log=log)
+            band = (float(start.min()), float(start.max())) if null and start.notnull().any() else None
+            figures.against(ax, r.at(learning_rate=rate)[variable], x="step", by="optimizer", null=band, log=log)
             ax.set(title=rf"updates of root mean square {rate:g}", ylabel=label)
 
     return figure
@@ -163,10 +176,10 @@ def outlier(r, axes):
 
 
 FIGURES = {
-    "hill": over_steps("hill", r"Hill exponent $\alpha$", log=""),
+    "hill": over_steps("hill", r"Hill exponent $\alpha$", log="", null=True),
     "spectra": spectra,
     "update_rank": over_steps("update_stable_rank", "stable rank of the update", log="y"),
     "update_norm": over_steps("update_norm", r"$\|M\|_F$ of the next update", log="y"),
     "outlier": outlier,
-    "test_loss": over_steps("test_loss", "ridge test loss", log=""),
+    "test_loss": over_steps("test_loss", "ridge test loss", log="", null=True),
 }

@@ -59,7 +59,7 @@ def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] 
     ax.stairs(heights, edges, color=look.darker(look.MEASURED), linewidth=0.4, zorder=1)
     key.add(ax, {"measured": key.patch(facecolor=look.MEASURED, edgecolor=look.darker(look.MEASURED), linewidth=0.4)})
     peak = np.zeros(0) if law is None else _draw_law(ax, law, edges, scale, law_name)
-    peak = np.minimum(peak, 1.25 * heights.max())  # a density may diverge at a hard edge
+    peak = np.minimum(peak, (100 if scale == "loglog" else 1.25) * heights.max())  # it may diverge at a hard edge
     _set_limits(ax, np.concatenate([heights, peak]), edges, marked, scale, bool(atoms))
     _draw_null(ax, null, edges, scale)
     for place, mass in atoms:

@@ -14,7 +14,7 @@ NULL = "#d4d4d4"  # what chance alone gives
 RATE_SCALE = (1e-4, 1e4)  # learning rates at the two ends of the colour map
 
 # Okabe and Ito's colours without yellow and black: distinct under the common colour-vision deficiencies
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#8c5a2b", "#8a9a00", "#c2185b")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINESTYLES = ("-", "--", ":", "-.")
 _RESERVED = {"gd": 0, "adam": 1, "sgd": 2, "momentum": 3}
