@@ -204,11 +204,11 @@ def whole_path(at):
 
 
 def against_levels(variable, label, *, paired=True):
-    """A panel per factor: the change of a variable (or its end) over the factor's levels, one line per optimizer."""
+    """A panel per factor: the change of a variable (or its end) over its levels; empty where a run has no value."""
 
     def figure(r, axes):
         factors = levels(r)
-        panels = np.ravel(axes(-(-len(factors) // 3), 3))
+        panels = np.ravel(axes(-(-len(factors) // 3), 3, height=2.1))
         for ax in panels[len(factors):]:
             ax.set_axis_off()
         for ax, (factor, named) in zip(panels, factors.items(), strict=False):
@@ -219,6 +219,7 @@ def against_levels(variable, label, *, paired=True):
                 lines[optimizer] = together(
                     {level: value(first_layer(at, name), variable) for level, name in named.items()}, factor)
             data = together(lines, "optimizer")
+            data = data.where(data.notnull().all("replicate"))
             figures.against(ax, data, x=factor, by="optimizer", null=0.0 if paired else None, centre="mean",
                             log="x" if factor in ("samples", "width") else "")
             ax.set(xlabel=LABELS.get(factor, factor), ylabel=label)
@@ -238,8 +239,8 @@ def ridge(r, axes):
 
 
 FIGURES = {
-    "test_loss": against_levels("test_loss", "change of test loss"),
-    "test_loss_authors": against_levels("test_loss_authors", "change, authors' features"),
+    "test_loss": against_levels("test_loss", "change of loss"),
+    "test_loss_authors": against_levels("test_loss_authors", "change of authors' loss"),
     "kta": against_levels("kta", "change of alignment"),
     "hill": against_levels("hill", r"change of Hill $\alpha$"),
     "overlap": against_levels("teacher_overlap", "overlap with teacher", paired=False),
