@@ -58,7 +58,7 @@ def plan(c: Config) -> sweep.Study:
         replicates=c.replicates,
         seed=c.seed,
         captures=[captures.spectrum(), captures.overlaps(), captures.outliers(), captures.tails(), captures.update(),
-                  captures.readout()],
+                  captures.readout(conventions=("paper", "authors"))],
     )
 
 

@@ -1,5 +1,6 @@
 """Over all stored runs: does a lower tail exponent go with a better test loss? (2406.04657)"""
 
+import functools
 import itertools
 import json
 import tempfile
@@ -112,13 +113,16 @@ def trained(c) -> Result:
 
 
 def changes(result: Result) -> pd.DataFrame:
-    """One row per run and captured step after 0: exponents and losses minus those of the same run's step 0."""
-    first = result.matrices[0]
+    """One row per run and captured step after 0: exponents and losses minus those of the same run's step 0.
+
+    Of each run's first matrix: the others of a deep network have tails of their own, and one loss between them.
+    """
     wanted = [name for name in (*EXPONENTS, *LOSSES) if name in result]
     if 0 not in result.steps or not {"hill", "test_loss"} <= set(wanted):
         raise ValueError(f"a source must hold step 0, hill and test_loss; {result.path} doesn't. Choose another.")
-    at = result.at(matrix=first)
-    columns = {name: at[name] - at[name].sel(step=0, drop=True) for name in wanted}
+    values = {name: functools.reduce(lambda first, later: first.combine_first(later),
+                                     [result.get(name, matrix) for matrix in result.matrices]) for name in wanted}
+    columns = {name: value - value.sel(step=0, drop=True) for name, value in values.items()}
     frame = pd.concat({name: data.to_series() for name, data in columns.items()}, axis=1).reset_index()
     frame = frame.loc[frame["step"] > 0].dropna(subset=["hill", "test_loss"])
     return frame if "setting" in frame else frame.assign(setting="")
@@ -157,11 +161,16 @@ def scatter(r, axes):
         for ax, (loss, convention) in zip(row, LOSSES.items(), strict=True):
             x, y = (r[f"change_of_{name}"].sel(source=source).values for name in ("hill", loss))
             rho = r["rank_correlation"].sel(source=source, subset="all", exponent="Hill", convention=convention).values
+            title = f"{Path(source).name}\n{convention} features"
+            ax.set_title(title)
+            if not np.isfinite(rho).any():
+                ax.text(0.5, 0.5, "not captured", ha="center", va="center", transform=ax.transAxes)
+                ax.set_axis_off()
+                continue
             ax.axhline(0.0, color="#999999", linewidth=0.7)
             ax.axvline(0.0, color="#999999", linewidth=0.7)
             ax.plot(x, y, ".", markersize=4, color="#0072b2", markeredgewidth=0, alpha=0.7)
-            said = f", rank correlation {np.nanmean(rho):.2f}" if np.isfinite(rho).any() else ", not captured"
-            ax.set(title=f"{Path(source).name}\n{convention} features{said}", xlabel=r"change of Hill's $\alpha$",
+            ax.set(title=f"{title}, rank correlation {np.nanmean(rho):.2f}", xlabel=r"change of Hill's $\alpha$",
                    ylabel="change of test loss")
 
 
