@@ -16,7 +16,7 @@ Laws, X with independent entries unless said otherwise
     HighTemperatureMarchenkoPastur, InverseHighTemperatureMarchenkoPastur             weak repulsion
     FreeSum, FreeProduct, FreePower     by free_sum, free_product, free_power, free_compression
     NeuralKernel                        by conjugate_kernel, tangent_kernel
-    AdamBulk                            weights after a step of Adam, by adam_step(...).bulk
+    AdamBulk, GradientBulk              weights after a step, by adam_step(...).bulk, gradient_step(...).bulk
     TracyWidom                          largest eigenvalue
 Under other names
     quarter circle                SingularValues(MarchenkoPastur(1.0))
@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     from theory.training.adam_path import AdamPath, adam_path
     from theory.training.barrier import interpolation_loss, random_barrier
     from theory.training.deep_linear import escape_time, imbalance, mode_strength, unbalanced_strength
+    from theory.training.gradient_bulk import GradientBulk
     from theory.training.least_squares import error_mode, loss_curve
     from theory.training.mean_field import mean_field_steps, standard_rate
     from theory.training.one_step import OneStep, adam_step, gradient_step
@@ -128,6 +129,7 @@ __all__ = [
     "FreeSum",
     "FussCatalan",
     "GeneralizedMarchenkoPastur",
+    "GradientBulk",
     "HighTemperatureMarchenkoPastur",
     "InformationPlusNoise",
     "InverseHighTemperatureMarchenkoPastur",
@@ -264,6 +266,7 @@ _MODULES = {
     "theory.training.adam_path": "AdamPath adam_path",
     "theory.training.barrier": "interpolation_loss random_barrier",
     "theory.training.deep_linear": "escape_time imbalance mode_strength unbalanced_strength",
+    "theory.training.gradient_bulk": "GradientBulk",
     "theory.training.least_squares": "error_mode loss_curve",
     "theory.training.mean_field": "mean_field_steps standard_rate",
     "theory.training.one_step": "OneStep adam_step gradient_step",

@@ -12,6 +12,7 @@ from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.training import adam_bulk
 from theory.training.adam_bulk import AdamBulk
 from theory.training.atoms import few_points
+from theory.training.gradient_bulk import GradientBulk
 from theory.training.network import network, sign_step
 from theory.training.one_step import OneStep, adam_step, gradient_step
 from theory.training.piecewise import Piecewise
@@ -173,8 +174,8 @@ def test_bulk_of_a_step_is_made_when_asked_for():
     table = adam_step([[0.1, 1.0]], **SIZE, noise_std=0.0)
     assert [law.learning_rate for law in table.bulk] == [0.1, 1.0]
     assert table.bulk[0].noise_std == 0.0
-    assert gradient_step(1000.0, **SIZE).bulk == MarchenkoPastur(1000 / 1500)
-    assert gradient_step([1.0, 2.0], **SIZE).bulk == (MarchenkoPastur(1000 / 1500),) * 2
+    assert gradient_step(1000.0, **SIZE).bulk == GradientBulk(1000.0, **SIZE)
+    assert gradient_step([1.0, 2.0], **SIZE).bulk == (GradientBulk(1.0, **SIZE), GradientBulk(2.0, **SIZE))
     with pytest.raises(AttributeError, match="bulk is known only of what gradient_step or adam_step returned"):
         OneStep(*step).bulk  # noqa: B018
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from theory.gaussian import softplus
-from theory.training import adam_bulk
 from theory.training.adam_bulk import AdamBulk
 from theory.training.network import network, sign_step
 from theory.training.spectral_curve import curve_bands
@@ -45,7 +44,7 @@ def test_random_sizes_over_four_decades_have_their_mass_and_mean():
 def test_columns_off_the_axis_have_the_bands_of_the_axis():
     # the gap between 11.4097 and 11.4100 is 200 times narrower than the steps of the curve beside it
     law = AdamBulk(1.6140486903275042, 49, 2215, 68176)
-    both = [curve_bands(adam_bulk._noise(law, columns, 1)) for columns in ((False, 1), (True, 0))]
+    both = [curve_bands(law._equations(columns, (False, 1))) for columns in ((False, 1), (True, 0))]
     for _ in range(9):
         here, there = (next(bands) for bands in both)
         # the nodes on the axis are right to 2e-10 here

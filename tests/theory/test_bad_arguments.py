@@ -19,6 +19,7 @@ CALLS = [
     (theory.gradient_step, {**NETWORK, **FUNCTIONS, "noise_std": 0.3}),
     (theory.adam_step, {**NETWORK, **FUNCTIONS, "noise_std": 0.3}),
     (theory.AdamBulk, {**NETWORK, **FUNCTIONS, "noise_std": 0.3}),
+    (theory.GradientBulk, {**NETWORK, **FUNCTIONS, "noise_std": 0.3}),
     (theory.mean_field_steps, {**NETWORK, **FUNCTIONS, "noise_std": 0.3, "steps": 2, "fresh_batches": True}),
     (theory.standard_rate, {"learning_rate": 1.0, "inputs": 10, "width": 15}),
     (theory.readout_outlier, {"weights": np.arange(12.0).reshape(4, 3), "readout": [1.0, -1.0, 2.0, 0.5]}),

@@ -1,6 +1,7 @@
 """The density of a band as a smooth function of the band's angle, from points of its spectral curve."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +10,11 @@ from numpy.typing import NDArray
 from theory.band import Band
 from theory.training.column_noise import ColumnNoise
 from theory.training.piecewise import Piecewise, cubic
-from theory.training.spectral_curve import CurveBand
+from theory.training.spectral_curve import CurveBand, curve_bands
 
 FloatArray = NDArray[np.float64]
+Level = tuple[bool, int]  # whether the profile's integrals run off the real axis, and how often the nodes were doubled
+TOLERANCE = 1e-11  # relative change of the equations with finer nodes; beside single samples rounding is 1e-12
 END = 1e-6  # angle next to an edge within which the rounding of z is larger than the error of interpolation
 
 
@@ -57,6 +60,52 @@ def curve_table(noise: ColumnNoise, found: CurveBand) -> CurveTable:
 
     start = nodes[(nodes > 0.05) & (nodes < math.pi - 0.05)][::6]
     return CurveTable(band, Piecewise.resolve(solved, np.concatenate([[0.0], start, [math.pi]]), 1e-13))
+
+
+def resolved_tables(
+    equations: Callable[[Level, Level], ColumnNoise], profile: Sequence[Level], samples: Sequence[Level], name: str
+) -> tuple[CurveTable, ...]:
+    """Solves `equations` with few nodes, and again with more, or off the axis, until finer ones move nothing.
+
+    profile, samples: levels of the nodes of the columns' profile and of the residuals, coarse to fine. Returns the
+    bands in increasing order. Raises ArithmeticError, naming `name`, where the finest levels don't do.
+    """
+    column, sample, trouble = 0, 0, ""
+    while column < len(profile) and sample < len(samples):
+        noise = equations(profile[column], samples[sample])
+        finer = [equations(_finer(profile[column]), samples[sample]),
+                 equations(profile[column], _finer(samples[sample]))]
+        try:
+            found, moved = _resolved(noise, finer)
+            if max(moved) < TOLERANCE:
+                return tuple(curve_table(noise, band) for band in found)
+            trouble = f"doubling them moves it by {max(moved):.1g}: learning_rate or width/inputs is too large"
+        except ArithmeticError as error:
+            moved, trouble = [math.inf, math.inf], str(error)
+        column, sample = column + (not moved[0] < TOLERANCE), sample + (not moved[1] < TOLERANCE)
+    raise ArithmeticError(f"{name} must be resolved by {128 * 2 ** profile[-1][1]} nodes; {trouble}")
+
+
+def _finer(level: Level) -> Level:
+    return level[0], level[1] + 1
+
+
+def _resolved(noise: ColumnNoise, finer: list[ColumnNoise]) -> tuple[list[CurveBand], list[float]]:
+    """The bands in increasing order, and by how much each of the finer equations differs at their points.
+
+    Only the uppermost bands where the difference is too large.
+    """
+    found, worst = [], [0.0] * len(finer)
+    for band in curve_bands(noise):
+        here = noise.at(band.point.nu, band.point.g)
+        for k, equations in enumerate(finer):
+            there = equations.at(band.point.nu, band.point.g)
+            moved = np.abs(there.z / here.z - 1) + np.abs(there.first - here.first) * here.pull_g
+            worst[k] = max(worst[k], float(np.nan_to_num(np.max(moved), nan=math.inf)))
+        found.append(band)
+        if not max(worst) < TOLERANCE:
+            break
+    return found[::-1], worst
 
 
 def _joined(first: complex, middle: NDArray[np.complex128], last: complex) -> NDArray[np.complex128]:

@@ -5,7 +5,7 @@ noise, |beta| = 1, x standard Gaussian; loss mean (f - y)^2 over n samples, with
 With z ~ N(0, 1): mu = E s', nu = E s'^2 - mu^2, c = E g(z) z, R = E s^2 + E g^2 + noise_std^2.
 
 Both steps leave a bulk with one outlier, whose vectors point at the readout (left) and at the teacher (right). The
-bulk is `step.bulk`: Marchenko-Pastur, after Adam with rates above some .3 heavier (`AdamBulk`). Leading order in
+bulk is `step.bulk`, heavier than Marchenko-Pastur at large rates (`GradientBulk`, `AdamBulk`). Leading order in
 n, d, h -> oo at fixed ratios; simulated at n, d, h = 2000, 1000, 1500 the largest singular value is met to .5 %
 (gradient descent) and .4 % (Adam). Near the threshold the finite-size edge, about one Tracy-Widom scale below the
 limit, is felt.
@@ -51,7 +51,7 @@ class OneStep(_Fields):
     def bulk(self) -> Any:
         """Law of the other eigenvalues of W1^T W1/width; for arrays of rates a flat tuple with one law per rate.
 
-        Marchenko-Pastur after gradient descent, `AdamBulk` after Adam; solved when first used.
+        `GradientBulk` after gradient descent, `AdamBulk` after Adam; solved when first used.
         Raises AttributeError where the prediction was not made by `gradient_step` or `adam_step`.
         """
         if "_bulk" not in self.__dict__:
@@ -86,7 +86,8 @@ def gradient_step(
     found = detachment(signal, h, d)
     right = (2 * mu * eta * c) ** 2 / d * found.right_overlap / found.power
     critical = (linear + math.sqrt(linear**2 + 4 * square * math.sqrt(h * d))) / (2 * square)
-    return _result(found, right, found.left_overlap, critical, functools.partial(_gradient_bulk, eta, d, h))
+    bulk = functools.partial(_gradient_bulk, eta, samples, inputs, width, activation, teacher, noise_std)
+    return _result(found, right, found.left_overlap, critical, bulk)
 
 
 def adam_step(
@@ -161,14 +162,15 @@ def _result(
     return step
 
 
-def _gradient_bulk(eta: FloatArray, inputs: int, width: int) -> Any:
-    from theory.laws.marchenko_pastur import MarchenkoPastur
+def _gradient_bulk(eta: FloatArray, *rest: Any) -> Any:
+    from theory.training.gradient_bulk import GradientBulk
 
-    law = MarchenkoPastur(inputs / width)
-    return (law,) * eta.size if eta.ndim else law
+    laws = tuple(GradientBulk(float(rate), *rest) for rate in eta.ravel())
+    return laws if eta.ndim else laws[0]
 
 
 def _adam_bulk(eta: FloatArray, *rest: Any) -> Any:
     from theory.training.adam_bulk import AdamBulk
 
-    return tuple(AdamBulk(float(rate), *rest) for rate in eta.ravel()) if eta.ndim else AdamBulk(float(eta), *rest)
+    laws = tuple(AdamBulk(float(rate), *rest) for rate in eta.ravel())
+    return laws if eta.ndim else laws[0]
