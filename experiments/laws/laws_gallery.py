@@ -66,7 +66,7 @@ FAMILIES: dict[str, dict[str, Callable[[], Law]]] = {
     "training": {
         f"Adam's step, rate {rate:g}": lambda rate=rate: theory.adam_step(rate, 2000, 1000, 1500).bulk
         for rate in (0.3, 1.0, 3.0)
-    },
+    } | {"gradient step, rate 3000, n = 400": lambda: theory.gradient_step(3000.0, 400, 200, 300).bulk},
     "heavy tails": {
         "Levy-Wigner, index 1": lambda: theory.LevyWigner(1.0),
         "Levy-Wigner, index 1.5": lambda: theory.LevyWigner(1.5),
