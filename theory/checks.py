@@ -23,6 +23,14 @@ def non_negative(name: str, value: float, remedy: str) -> float:
     return number
 
 
+def square(name: str, value: float, remedy: str) -> float:
+    """Returns the square of `value`, or raises ValueError unless it is finite and `value` not below zero."""
+    number = non_negative(name, value, remedy)
+    if number > 1e150:
+        raise ValueError(f"{name} must be at most 1e150, as it is squared; got {shown(value)}; rescale the problem")
+    return number**2
+
+
 def count(name: str, value: float, remedy: str) -> int:
     """Returns `value` as an int, or raises ValueError unless it is a whole number of at least 1."""
     number = _float(name, value, "a whole number of at least 1", remedy)
@@ -57,15 +65,25 @@ def array(name: str, values: ArrayLike, remedy: str, *, above: float = -math.inf
         raise ValueError(f"{name} must be {must}; got {shown(values)}; {remedy}") from None
     bad = ~(np.isfinite(numbers) & (numbers > above))
     if np.any(bad):
-        raise ValueError(f"{name} must be {must}; got {numbers[bad].flat[0]!r}; {remedy}")
+        raise ValueError(f"{name} must be {must}; got {numbers[bad].flat[0].item()!r}; {remedy}")
     return numbers
+
+
+def together(**arrays: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Returns the arrays in their common shape, or raises ValueError naming the shapes that don't broadcast."""
+    try:
+        return tuple(np.broadcast_arrays(*arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {values.shape}" for name, values in arrays.items())
+        raise ValueError(f"shapes must broadcast; got {shapes}; pass single numbers or arrays of one shape") from None
 
 
 def probabilities(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns `values`, or raises ValueError naming the first outside [0, 1]; NaN passes."""
     bad = (values < 0) | (values > 1)
     if np.any(bad):
-        raise ValueError(f"probability must lie in [0, 1]; got {values[bad].flat[0]!r}; clip it or pass a cdf value")
+        first = values[bad].flat[0].item()
+        raise ValueError(f"probability must lie in [0, 1]; got {first!r}; clip it or pass a cdf value")
     return values
 
 

@@ -78,6 +78,9 @@ SCALES = {"kernels": "log", "training": "log", "heavy tails": "loglog"}
 # kernels of one hidden layer whose finite-size error is that of the eigenvalues, not of a smeared gap
 SHARP = ("CK, tanh, .5, .75", "CK, relu, 2, .5", "NTK, tanh, .5, .75",
          "NTK, relu, .5, .75")
+# n/d and n/h; the labels themselves seed the draws
+TITLES = {"CK, tanh, .5, .75": "CK, tanh, n/d .5, n/h .75", "CK, relu, 2, .5": "CK, relu, n/d 2, n/h .5",
+          "NTK, tanh, .5, .75": "NTK, tanh, n/d .5, n/h .75", "NTK, relu, .5, .75": "NTK, relu, n/d .5, n/h .75"}
 LAWS = {label: make for family in FAMILIES.values() for label, make in family.items()}
 
 
@@ -140,7 +143,8 @@ def panels_of(family: str):
     """The figure of one family: every law over the eigenvalues of one matrix."""
 
     def figure(r, axes):
-        labels = [*FAMILIES[family]]
+        labels, c, drawn = [*FAMILIES[family]], r.config, r.axes["replicate"][0]
+        axes.caption = f"n = {c['size']}, one sampled matrix per law (replicate {drawn}), seed {c['seed']}"
         panels = np.ravel(axes(-(-len(labels) // 3), 3))
         for ax in panels[len(labels) :]:
             ax.set_visible(False)
@@ -148,7 +152,8 @@ def panels_of(family: str):
             law = LAWS[label]()
             values = r.at(law=label)["values"].isel(replicate=0).values
             panel(ax, values, law, SCALES.get(family, "auto"))
-            ax.set(title=label, xlabel="singular value" if law.kind == "singular_values" else "eigenvalue")
+            quantity = "singular value" if law.kind == "singular_values" else "eigenvalue"
+            ax.set(title=TITLES.get(label, label), xlabel=quantity)
 
     figure.__doc__ = f"Laws of the family {family} over one sampled matrix each."
     return figure

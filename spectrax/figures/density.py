@@ -60,10 +60,10 @@ def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] 
     key.add(ax, {"measured": key.patch(facecolor=look.MEASURED, edgecolor=look.darker(look.MEASURED), linewidth=0.4)})
     peak = np.zeros(0) if law is None else _draw_law(ax, law, edges, scale, law_name)
     peak = np.minimum(peak, (100 if scale == "loglog" else 1.25) * heights.max())  # it may diverge at a hard edge
-    _set_limits(ax, np.concatenate([heights, peak]), edges, marked, scale, bool(atoms))
+    _set_limits(ax, np.concatenate([heights, peak]), edges, marked, scale, [place for place, _ in atoms])
     _draw_null(ax, null, edges, scale)
     for place, mass in atoms:
-        _draw_atom(ax, place, mass, pool, scale)
+        _draw_atom(ax, place, mass, pool)
     _draw_outliers(ax, outliers, predicted)
     ax.set_xlabel(_value_label(pool, spectrum))
     symbol = r"\lambda" if pool.kind == "eigenvalues" else "s"
@@ -127,11 +127,14 @@ def _draw_law(ax, law, edges, scale, name):
     return np.array(peaks)
 
 
-def _set_limits(ax, heights, edges, marked, scale, with_atoms):
+def _set_limits(ax, heights, edges, marked, scale, atoms):
     low, high = edges[0], max(edges[-1], *marked) if marked.size else edges[-1]
     if marked.size:
         low = min(low, *(m for m in marked if m > 0 or scale == "linear"), low)
     if scale == "linear":
+        width = high - low  # farther atoms would squeeze the bulk
+        near = [place for place in atoms if low - width <= place <= high + width]
+        low, high = min([low, *near]), max([high, *near])
         ax.set_xlim(low - 0.03 * (high - low), high + 0.04 * (high - low))
     else:
         ax.set_xlim(low / (high / low) ** 0.02, high * (high / low) ** 0.04)
@@ -140,7 +143,7 @@ def _set_limits(ax, heights, edges, marked, scale, with_atoms):
         ax.set_yscale("log")
         ax.set_ylim(filled.min() / 3, filled.max() * 3)
     else:
-        ax.set_ylim(0, filled.max() * (1.3 if with_atoms else 1.12))
+        ax.set_ylim(0, filled.max() * (1.3 if atoms else 1.12))
 
 
 def _draw_null(ax, null, edges, scale):
@@ -162,10 +165,10 @@ def _draw_null(ax, null, edges, scale):
     key.add(ax, {"null": key.line(**line)})
 
 
-def _draw_atom(ax, place, mass, pool, scale):
-    """Arrow at the atom, at the left frame where a log axis can't show it, with predicted and measured mass."""
+def _draw_atom(ax, place, mass, pool):
+    """Arrow at the atom, at the left frame where the axis doesn't reach it, with predicted and measured mass."""
     font = look.font_of(ax) - 1.0
-    visible = scale == "linear" or place > ax.get_xlim()[0]
+    visible = ax.get_xlim()[0] < place < ax.get_xlim()[1]
     left_out = pool.total - pool.values.size if place == 0 else 0
     seen = (int(_at_atoms(pool, ((place, mass),)).sum()) + left_out) / pool.total
     across = ("data" if visible else "axes fraction", "axes fraction")

@@ -1,4 +1,4 @@
-"""Training, risk, kernels, heavy tails: what is no argument raises ValueError on one line, and nothing returns NaN."""
+"""Outside the laws: what is no argument raises ValueError on one line, and nothing returns NaN."""
 
 import inspect
 import math
@@ -14,6 +14,7 @@ from theory.law import Law
 NETWORK = {"learning_rate": 1.0, "samples": 20, "inputs": 10, "width": 15}
 FUNCTIONS = {"activation": "tanh", "teacher": "softplus"}
 PROBLEM = {"population": [1.0, 2.0], "signal_norm": 1.0, "alignment": None}
+BULK = theory.MarchenkoPastur(0.5)
 METHOD = {"method": "heavy_ball", "momentum": 0.5}
 CALLS = [
     (theory.gradient_step, {**NETWORK, **FUNCTIONS, "noise_std": 0.3}),
@@ -65,9 +66,23 @@ CALLS = [
                                 "samples_per_width": 2.0}),
     (theory.activation_constants, {"f": "tanh", "order": 3}),
     (theory.gaussian_equivalent, {"activation": "tanh"}), (gaussian.expectation, {"f": "tanh"}),
+    (theory.spiked_covariance, {"spike": 3.0, "ratio": 0.5, "population": [(1.0, 0.5), (2.0, 0.5)]}),
+    (theory.spiked_rectangular, {"strength": 2.0, "ratio": 0.5, "variance": 1.0}),
+    (theory.spiked_wigner, {"strength": 2.0, "variance": 1.0}),
+    (theory.strength_from_outlier, {"location": 2.0, "ratio": 0.5, "variance": 1.0}),
+    (theory.spiked, {"law": BULK, "strength": 2.0, "ratio": 0.5}),
+    (theory.signal_strength, {"law": BULK, "location": 2.0, "ratio": 0.5}),
+    (theory.spiked_symmetric, {"law": BULK, "strength": 2.0}),
+    (theory.correlated_spike, {"strength": 2.0, "ratio": 0.5, "own": 0.1, "other": 0.1, "variance": 1.0}),
+    (theory.projected_outlier, {"projection": np.ones((3, 1)), "frobenius": 5.0, "rows": 4}),
+    (theory.optimal_shrinkage, {"singular_values": 2.0, "ratio": 0.5, "variance": 1.0, "loss": "nuclear"}),
+    (theory.hard_threshold, {"ratio": 0.5, "variance": 1.0}), (theory.edge_scale, {"law": BULK, "n": 100}),
+    (theory.outlier_p_value, {"location": 3.0, "law": BULK, "n": 100}),
+    (theory.largest_eigenvalue, {"rows": 100, "cols": 50}),
 ]
 NEVER = [math.nan, [math.nan, 1.0], "spam", 1j, np.array([1j]), object(), [[1.0], [1.0, 2.0]], {}]
-PERHAPS = [math.inf, -math.inf, -1.0, 0, 2.5, [], np.ones((2, 2, 2)), [1.0, 2.0, 3.0], [0.0], (1, 2), True]
+PERHAPS = [math.inf, -math.inf, -1.0, 0, 2.5, [], np.ones((2, 2, 2)), [1.0, 2.0, 3.0], [0.0], (1, 2), True,
+           1e30, 1e-30]
 
 
 @pytest.mark.parametrize(("call", "arguments"), CALLS, ids=[call.__name__ for call, _ in CALLS])
@@ -82,6 +97,8 @@ def test_no_argument_that_is_none_passes_and_nothing_returns_nan(call, arguments
                 result = call(**{**arguments, name: value})
             except ValueError as error:
                 assert "; got " in str(error) and "\n" not in str(error), (name, value, str(error))  # noqa: PT017, PT018
+            except ArithmeticError as error:
+                assert type(error) is ArithmeticError, (name, value)  # no OverflowError or ZeroDivisionError  # noqa: PT017
             else:
                 assert not _has_nan(result), (name, value, result)
 

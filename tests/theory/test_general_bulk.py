@@ -193,6 +193,8 @@ def test_shapes_follow_the_strengths():
         lambda: spiked(SingularValues(MarchenkoPastur(0.5)), 1.0, 0.5),
         lambda: spiked("x", 1.0, 0.5),
         lambda: signal_strength(MarchenkoPastur(0.5), "x", 0.5),
+        lambda: signal_strength(MarchenkoPastur(0.5), -5.0, 0.5),
+        lambda: spiked(MarchenkoPastur(0.5), 1e160, 0.5),
         lambda: spiked_symmetric(TracyWidom(1), 1.0),
         lambda: spiked_symmetric(Semicircle(), math.inf),
     ],

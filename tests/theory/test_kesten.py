@@ -23,6 +23,12 @@ def test_second_moment_is_lost_at_the_rate_of_mean_square_stability(dimension, b
         assert log_moment(r, 2.0, dimension, batch) == pytest.approx(math.log(exact), rel=1e-12, abs=1e-14)
 
 
+# rounding of E R, 1e-16 of the rate, over the effect of kappa, 8 rate^2/dimension: dimension^2 1e-17, fourfold for 10^6
+@pytest.mark.parametrize(("dimension", "tolerance"), [(10**4, 1e-8), (10**6, 1e-4)])
+def test_many_dimensions_keep_the_exponent_of_lost_variance(dimension, tolerance):
+    assert kesten_exponent(2 / (2 + dimension), dimension) == pytest.approx(2, rel=tolerance)
+
+
 @pytest.mark.parametrize(("dimension", "batch"), SIZES)
 def test_fourth_moment_is_that_of_chi_squared_variables(dimension, batch):
     r, b, d = 0.4 / batch, batch, dimension - 1

@@ -57,6 +57,15 @@ def test_frobenius_and_nuclear_have_their_closed_forms(ratio):
 
 
 @pytest.mark.parametrize("loss", NORMS)
+@pytest.mark.parametrize("ratio", [1e-6, 0.3, 1.0, 1e6])
+def test_strong_signals_are_left_alone(loss, ratio):
+    strength = np.geomspace(1e3, 1e70, 2001) * max(1.0, ratio**0.5)
+    shrunk = optimal_shrinkage(spiked_rectangular(strength, ratio).location, ratio, loss=loss)
+    # the overlaps differ from 1 by ratio-free 1e-6 at most
+    assert shrunk == pytest.approx(strength, rel=3e-6)
+
+
+@pytest.mark.parametrize("loss", NORMS)
 def test_bulk_is_set_to_zero_and_scale_carries_over(loss):
     s = np.array([0.0, 0.5, 1.5, 1.500001, 2.0, 10.0])
     unit = optimal_shrinkage(s, 0.25, loss=loss)

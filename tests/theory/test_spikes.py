@@ -7,6 +7,7 @@ import pytest
 
 from theory import (
     MarchenkoPastur,
+    correlated_spike,
     largest_eigenvalue,
     projected_outlier,
     spiked_covariance,
@@ -122,6 +123,24 @@ def test_strength_is_recovered_from_the_location():
     assert strength_from_outlier(1.0, 0.4) == 0.0
 
 
+def test_overlaps_never_exceed_one_and_strong_signals_have_them_at_one():
+    strength = np.geomspace(1e-3, 1e70, 3001)
+    pairs = ((1.0, 0.5), (4.0, 0.5))
+    for ratio in (1e-6, 0.3, 1.0, 1e6):
+        for outlier in (spiked_rectangular(strength, ratio), spiked_covariance(strength, ratio),
+                        spiked_covariance(strength, ratio, population=pairs), correlated_spike(strength, ratio, -0.3)):
+            for overlap in (outlier.left_overlap, outlier.right_overlap):
+                assert np.all((overlap >= 0) & (overlap <= 1))
+                assert overlap[-1] == pytest.approx(1, abs=1e-15)
+            assert np.all(np.isfinite(outlier.location))
+    assert spiked_wigner(-1e200)[:3] == (-1e200, 1.0, 1.0)
+    assert spiked_covariance(1e200, 0.5)[:3] == (1e200, 1.0, 1.0)
+    assert correlated_spike(1e149, 0.5, 0.1, 0.2)[:3] == pytest.approx((1e149, 1, 1), rel=1e-15)
+    assert strength_from_outlier(1e149, 0.5) == pytest.approx(1e149, rel=1e-15)
+    for ratio in (0.3, 0.5):  # a spike of 0 may round to 1
+        assert spiked_covariance(0.0, ratio, population=pairs).right_overlap <= 1
+
+
 def test_arguments_broadcast_and_scalars_give_floats():
     for f in (spiked_rectangular, spiked_covariance):
         result = f(np.linspace(0.1, 4, 5), np.array([[0.5], [2.0]]))
@@ -142,10 +161,14 @@ def test_arguments_broadcast_and_scalars_give_floats():
         lambda: spiked_rectangular(1.0, 0.5, variance=0.0),
         lambda: spiked_wigner(1.0, variance=-1.0),
         lambda: strength_from_outlier("a", 0.5),
+        lambda: strength_from_outlier(-3.0, 0.5),
+        lambda: spiked_rectangular(1e160, 0.5),
+        lambda: correlated_spike(1e160, 0.5, 0.1),
+        lambda: spiked_rectangular([1.0, 2.0], [0.1, 0.2, 0.3]),
     ],
 )
 def test_bad_parameters_raise_one_line(call):
-    with pytest.raises(ValueError, match=r"^\w+ must (be|not be) [^\n]*; got [^\n]*; [^\n]*$"):
+    with pytest.raises(ValueError, match=r"^\w+ must (be|not be|broadcast)[^\n]*; got [^\n]*; [^\n]*$"):
         call()
 
 

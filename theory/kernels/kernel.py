@@ -16,6 +16,7 @@ from theory.kernels.sampled import sampled_kernel
 from theory.law import Law, Pairs, _order, _whole, elementwise
 
 FloatArray = NDArray[np.float64]
+MOST_LAYERS = 1000
 
 
 def conjugate_kernel(
@@ -180,6 +181,8 @@ class NeuralKernel(Law):
 
 def _per_layer(samples_per_width: ArrayLike, depth: int) -> tuple[float, ...]:
     depth = checks.count("depth", depth, "pass the number of hidden layers")
+    if depth > MOST_LAYERS:
+        raise ValueError(f"depth must be at most {MOST_LAYERS}; got {depth}; pass the number of hidden layers")
     ratios = checks.array("samples_per_width", samples_per_width, "pass n/h, or one per hidden layer", above=0)
     if ratios.ndim == 0:
         return (float(ratios),) * depth

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
 from theory.outliers.rank_one import detachment
-from theory.outliers.spikes import Outlier, _broadcast, _outlier, _ratio
+from theory.outliers.spikes import Outlier, _outlier, _ratio, _singular
 
 FloatArray = NDArray[np.float64]
 
@@ -38,12 +38,12 @@ def correlated_spike(
     t = checks.array("strength", strength, "pass the singular value of the signal")
     own, other = (checks.array(name, x, "pass a cosine") for name, x in (("own", own), ("other", other)))
     v = checks.array("variance", variance, "pass rows times the variance of one entry", above=0)
-    t, c, own, other, v = _broadcast(t, _ratio(ratio), own, other, v)
-    if np.any(t < 0):
-        raise ValueError(f"strength must not be negative; got {t[t < 0].flat[0]!r}; move the sign into own and other")
+    t, c, own, other, v = checks.together(strength=t, ratio=_ratio(ratio), own=own, other=other, variance=v)
+    _singular("strength", t, np.sqrt(v), "move the sign into own and other")
     square = own**2 + other**2
     if np.any(square > 1):
-        raise ValueError(f"own^2 + other^2 must be at most 1; got {square[square > 1].flat[0]!r}; pass cosines with v")
+        first = square[square > 1].flat[0].item()
+        raise ValueError(f"own^2 + other^2 must be at most 1; got {first!r}; pass cosines with v")
     # in units of sqrt(variance), k = sqrt(c): P^2 - P (t^2 + 2 t own k) - (t other k)^2 = 0, and P = k at the threshold
     std, k = np.sqrt(v), np.sqrt(c)
     first, second = own * k, other * k

@@ -52,9 +52,9 @@ def edge_scale(law: Law, n: int, edge: Side = "upper") -> EdgeScale:
     (2.0, 0.01)
     """
     if not isinstance(law, Law):
-        raise ValueError(f"law must be a Law; got {law!r}; pass an instance such as Semicircle()")
-    if edge not in ("upper", "lower"):
-        raise ValueError(f"edge must be 'upper' or 'lower'; got {edge!r}; name an end of the support")
+        raise ValueError(f"law must be a Law; got {checks.shown(law)}; pass an instance such as Semicircle()")
+    if not isinstance(edge, str) or edge not in ("upper", "lower"):
+        raise ValueError(f"edge must be 'upper' or 'lower'; got {checks.shown(edge)}; name an end of the support")
     n = checks.count("number of eigenvalues", n, "pass the size of the matrix")
     centre = law._ends[1] if edge == "upper" else law._ends[0]
     found = _outermost(law, edge == "upper")

@@ -14,7 +14,7 @@ from theory import checks
 from theory.law import Law
 from theory.outliers.off_support import View, views
 from theory.outliers.rising import rising_root
-from theory.outliers.spikes import Outlier, _outlier
+from theory.outliers.spikes import Outlier, _outlier, _singular
 
 FloatArray = NDArray[np.float64]
 
@@ -38,9 +38,8 @@ def spiked(law: Law, strength: ArrayLike, ratio: float) -> Outlier:
     2.304886
     """
     theta = checks.array("strength", strength, "pass the singular value of the signal")
-    if np.any(theta < 0):
-        raise ValueError(f"strength must not be negative; got {np.min(theta)!r}; move the sign into a vector")
     c, view = _rectangular(law, ratio)
+    _singular("strength", theta, np.sqrt(view.edge) or 1.0, "move the sign into a vector")
     threshold = _critical_strength(view, c)
     detached = theta > threshold
     t = theta[detached]
@@ -59,7 +58,7 @@ def signal_strength(law: Law, location: ArrayLike, ratio: float) -> Any:
 
         strength = D(location)^(-1/2)
 
-    Raises ValueError as `spiked` does. Source: Nadakuditi 2014, algorithm 1.
+    Raises ValueError as `spiked` does, of the location. Source: Nadakuditi 2014, algorithm 1.
 
     >>> from theory import MarchenkoPastur
     >>> law = MarchenkoPastur(0.25)
@@ -69,6 +68,7 @@ def signal_strength(law: Law, location: ArrayLike, ratio: float) -> Any:
     s = checks.array("location", location, "pass a singular value")
     c, view = _rectangular(law, ratio)
     edge = np.sqrt(view.edge)
+    _singular("location", s, edge or 1.0, "pass a singular value")
     delta = np.where(s > edge, (s - edge) * (s + edge), 1.0)
     _, companion, _ = _transforms(view, c, delta)
     strength = np.where(s > edge, (view.sums(delta) * companion) ** -0.5, 0.0)
@@ -191,5 +191,6 @@ def _rectangular(law: Law, ratio: float) -> tuple[float, View]:
 
 def _views(law: Law) -> tuple[View, ...]:
     if not isinstance(law, Law) or law.kind != "eigenvalues":
-        raise ValueError(f"law must describe eigenvalues; got {law!r}; pass the law of the squares of singular values")
+        raise ValueError(f"law must describe eigenvalues; got {checks.shown(law)}; pass the law of the squares of "
+                         "singular values")
     return views(law)

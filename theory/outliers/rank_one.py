@@ -44,13 +44,13 @@ class Detachment(NamedTuple):
 
     @property
     def left_overlap(self) -> FloatArray:
-        """Squared, in R^rows; 0 where nothing is detached."""
-        return self.excess / (self.power + self.rows)
+        """Squared, in R^rows; 0 where nothing is detached, and never above 1 by rounding."""
+        return np.minimum(self.excess / (self.power + self.rows), 1.0)
 
     @property
     def right_overlap(self) -> FloatArray:
-        """Squared, in R^cols; 0 where nothing is detached."""
-        return self.excess / (self.power + self.cols)
+        """Squared, in R^cols; 0 where nothing is detached, and never above 1 by rounding."""
+        return np.minimum(self.excess / (self.power + self.cols), 1.0)
 
 
 def detachment(

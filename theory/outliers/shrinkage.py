@@ -1,13 +1,13 @@
 """Denoising a low-rank matrix: what to replace its singular values by, and where to cut."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
 from theory.laws.marchenko_pastur import MarchenkoPastur
-from theory.outliers.spikes import _broadcast, _ratio, spiked_rectangular, strength_from_outlier
+from theory.outliers.spikes import _ratio, spiked_rectangular, strength_from_outlier
 
 FloatArray = NDArray[np.float64]
 Loss = Literal["frobenius", "operator", "nuclear"]
@@ -33,23 +33,27 @@ def optimal_shrinkage(
     >>> optimal_shrinkage([1.0, 2.5], 0.25).round(6).tolist()
     [0.0, 1.959592]
     """
+    if not isinstance(loss, str) or loss not in get_args(Loss):
+        raise ValueError(f"loss must be 'frobenius', 'operator' or 'nuclear'; got {checks.shown(loss)}; "
+                         "name the norm of the error")
     s = checks.array("singular_values", singular_values, "pass those of the noisy matrix")
     if np.any(s < 0):
-        raise ValueError(f"singular_values must not be negative; got {s[s < 0].flat[0]!r}; pass numpy.linalg.svd's")
+        first = s[s < 0].flat[0].item()
+        raise ValueError(f"singular_values must not be negative; got {first!r}; pass numpy.linalg.svd's")
     v = checks.array("variance", variance, "pass rows times the variance of one entry", above=0)
-    s, c, v = _broadcast(s, _ratio(ratio), v)
+    s, c, v = checks.together(singular_values=s, ratio=_ratio(ratio), variance=v)
     t = np.asarray(strength_from_outlier(s, c, v))
     _, left, right, _, detached = spiked_rectangular(t, c, v)
     left, right = np.asarray(left), np.asarray(right)
     if loss == "frobenius":
         factor = np.sqrt(left * right)
     elif loss == "nuclear":
-        factor = np.maximum(np.sqrt(left * right) - np.sqrt((1 - left) * (1 - right)), 0.0)
-    elif loss == "operator":
+        # (1 - l^2)(1 - r^2) = c (variance/t^2)^2: of overlaps next to 1 rounding would be left, of either sign
+        missed = np.sqrt(c) * v / np.where(detached, t, 1.0) ** 2
+        factor = np.maximum(np.sqrt(left * right) - missed, 0.0)
+    else:
         larger = np.maximum(left, right)
         factor = np.sqrt(np.minimum(left, right) / np.where(larger > 0, larger, 1.0))
-    else:
-        raise ValueError(f"loss must be 'frobenius', 'operator' or 'nuclear'; got {loss!r}; name the norm of the error")
     shrunk = np.where(detached, t * factor, 0.0)
     return shrunk if shrunk.ndim else float(shrunk)
 

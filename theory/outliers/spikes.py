@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 _RATIO = "pass cols / rows of the matrix"
+LARGEST = 1e150  # of a strength in units of the noise: its square is taken
 
 
 class Outlier(NamedTuple):
@@ -51,9 +52,9 @@ def spiked_covariance(spike: ArrayLike, ratio: ArrayLike, population: "Populatio
     >>> round(spiked_covariance(2.0, 0.05, population=[(1.0, 0.5), (4.0, 0.5)]).location, 12)
     1.95
     """
-    s, c = _broadcast(checks.array("spike", spike, "pass a population variance"), _ratio(ratio))
+    s, c = checks.together(spike=checks.array("spike", spike, "pass a population variance"), ratio=_ratio(ratio))
     if np.any(s < 0):
-        raise ValueError(f"spike must not be negative; got {s[s < 0].flat[0]!r}; pass a population variance")
+        raise ValueError(f"spike must not be negative; got {s[s < 0].flat[0].item()!r}; pass a population variance")
     if population is not None:
         from theory.outliers.population_spikes import spiked_population
 
@@ -66,9 +67,8 @@ def spiked_covariance(spike: ArrayLike, ratio: ArrayLike, population: "Populatio
     detached = np.where(up, s > threshold, s < threshold)
     gap = np.where(detached, np.abs(s - 1), 1 + root)  # a safe operand where nothing is detached
     location = np.where(detached, s * (1 + c / (sign * gap)), threshold**2)
-    excess = (gap - root) * (gap + root)
-    right = excess / (gap * (gap + sign * c))
-    return _outlier(location, excess / gap**2, right, threshold, detached)
+    left = (gap - root) / gap * (1 + root / gap)
+    return _outlier(location, left, left / (1 + sign * c / gap), threshold, detached)
 
 
 def spiked_rectangular(strength: ArrayLike, ratio: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
@@ -86,11 +86,10 @@ def spiked_rectangular(strength: ArrayLike, ratio: ArrayLike, variance: ArrayLik
     2.304886
     """
     t = checks.array("strength", strength, "pass the singular value of the signal")
-    if np.any(t < 0):
-        raise ValueError(f"strength must not be negative; got {t[t < 0].flat[0]!r}; move the sign into a vector")
     v = checks.array("variance", variance, "pass rows times the variance of one entry", above=0)
-    t, c, v = _broadcast(t, _ratio(ratio), v)
+    t, c, v = checks.together(strength=t, ratio=_ratio(ratio), variance=v)
     std, critical = np.sqrt(v), c**0.25
+    _singular("strength", t, std, "move the sign into a vector")
     detached = t > critical * std
     s = t / std
     found = detachment(s**2, 1.0, c, detached=detached, above=(s - critical) * (s + critical))
@@ -110,11 +109,12 @@ def spiked_wigner(strength: ArrayLike, variance: ArrayLike = 1.0) -> Outlier:
     2.5
     """
     t = checks.array("strength", strength, "pass the eigenvalue of the signal")
-    t, v = _broadcast(t, checks.array("variance", variance, "pass n times the variance of one entry", above=0))
+    v = checks.array("variance", variance, "pass n times the variance of one entry", above=0)
+    t, v = checks.together(strength=t, variance=v)
     std, sign = np.sqrt(v), np.where(t < 0, -1.0, 1.0)
     detached = np.abs(t) > std
     s = np.where(detached, np.abs(t) / std, 2.0)
-    overlap = (s - 1) * (s + 1) / s**2
+    overlap = (s - 1) / s * (1 + 1 / s)
     return _outlier(sign * std * np.where(detached, s + 1 / s, 2.0), overlap, overlap, sign * std, detached)
 
 
@@ -124,7 +124,7 @@ def strength_from_outlier(location: ArrayLike, ratio: ArrayLike, variance: Array
         t^2 = (y + sqrt(y^2 - 4 c))/2,   y = location^2/variance - 1 - c,   strength = sqrt(variance) t
 
     In the limit of large matrices; of one at finite size the estimate errs with the location, by about an edge's width
-    next to the threshold. Raises ValueError for a ratio or variance that is not positive.
+    next to the threshold. Raises ValueError for a negative location, a ratio or variance that is not positive.
     Source: that of `spiked_rectangular`, solved for the strength.
 
     >>> round(strength_from_outlier(spiked_rectangular(2.0, 0.25).location, 0.25), 12)
@@ -132,12 +132,13 @@ def strength_from_outlier(location: ArrayLike, ratio: ArrayLike, variance: Array
     """
     s = checks.array("location", location, "pass a singular value")
     v = checks.array("variance", variance, "pass rows times the variance of one entry", above=0)
-    s, c, v = _broadcast(s, _ratio(ratio), v)
+    s, c, v = checks.together(location=s, ratio=_ratio(ratio), variance=v)
+    _singular("location", s, np.sqrt(v), "pass a singular value")
     x, root = s / np.sqrt(v), np.sqrt(c)
     # y -+ 2 sqrt(c) = x^2 - (1 +- sqrt c)^2, factorised: the edge is reached without cancellation
     below, above = (x - 1 - root) * (x + 1 + root), (x - 1 + root) * (x + 1 - root)
     inside = np.maximum(below, 0.0)
-    square = ((below + above) / 2 + np.sqrt(inside * np.abs(above))) / 2
+    square = ((below + above) / 2 + np.sqrt(inside) * np.sqrt(np.abs(above))) / 2
     strength = np.where(below > 0, np.sqrt(v * np.maximum(square, 0.0)), 0.0)
     return strength if strength.ndim else float(strength)
 
@@ -146,14 +147,22 @@ def _ratio(ratio: ArrayLike) -> FloatArray:
     return checks.array("ratio", ratio, _RATIO, above=0)
 
 
-def _broadcast(*arrays: FloatArray) -> tuple[FloatArray, ...]:
-    return tuple(np.broadcast_arrays(*arrays))
+def _singular(name: str, values: FloatArray, unit: ArrayLike, remedy: str) -> None:
+    """Raises ValueError unless 0 <= values <= LARGEST unit."""
+    if np.any(values < 0):
+        raise ValueError(f"{name} must not be negative; got {values[values < 0].flat[0].item()!r}; {remedy}")
+    bad = values > LARGEST * np.asarray(unit)
+    if np.any(bad):
+        first = values[bad].flat[0].item()
+        raise ValueError(f"{name} must be at most {LARGEST:g} of the noise's scale; got {first!r}; "
+                         "far above the noise the location is the strength and the overlaps are 1")
 
 
 def _outlier(
     location: FloatArray, left: FloatArray, right: FloatArray, threshold: FloatArray, detached: NDArray[np.bool_]
 ) -> Outlier:
-    left, right = np.where(detached, left, 0.0), np.where(detached, right, 0.0)
+    # at most 1: rounding must not make sqrt(1 - overlap) NaN
+    left, right = (np.where(detached, np.minimum(overlap, 1.0), 0.0) for overlap in (left, right))
     if detached.ndim:
         return Outlier(location, left, right, threshold, detached)
     return Outlier(float(location), float(left), float(right), float(threshold), bool(detached))

@@ -19,6 +19,7 @@ from theory.population import Nodes, Population, nodes
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
+LARGEST = 1e100  # ratio: its square, and that times the population, stay finite
 
 
 class Equivalent(NamedTuple):
@@ -44,17 +45,21 @@ def deterministic_equivalent(ridge: ArrayLike, ratio: ArrayLike, population: Pop
     >>> round(e.kappa, 6), round(e.df1, 6), round(e.df2, 6)
     (1.184429, 0.915571, 0.419135)
     """
-    penalty, c = np.broadcast_arrays(*border(ridge, ratio))
+    penalty, c = border(ridge, ratio)
     e = equivalent(penalty.ravel(), c.ravel(), nodes(population))
     return Equivalent(*(shaped(part, c.shape) for part in e))
 
 
-def border(ridge: ArrayLike, ratio: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Checks and converts the two arguments."""
+def border(ridge: ArrayLike, ratio: ArrayLike) -> tuple[FloatArray, ...]:
+    """Checks and converts the two arguments, and gives them their common shape."""
     penalty = checks.array("ridge", ridge, "pass the factor of |b|^2, at least 0")
     if np.any(penalty < 0):
-        raise ValueError(f"ridge must not be negative; got {penalty[penalty < 0].flat[0]!r}; pass the factor of |b|^2")
-    return penalty, checks.array("ratio", ratio, "pass features / samples", above=0)
+        first = penalty[penalty < 0].flat[0].item()
+        raise ValueError(f"ridge must not be negative; got {first!r}; pass the factor of |b|^2")
+    c = checks.array("ratio", ratio, "pass features / samples", above=0)
+    if np.any(c > LARGEST):
+        raise ValueError(f"ratio must be at most {LARGEST:g}; got {np.max(c).item()!r}; pass features / samples")
+    return checks.together(ridge=penalty, ratio=c)
 
 
 def shaped(values: FloatArray, shape: tuple[int, ...]) -> Any:
@@ -69,7 +74,8 @@ def equivalent(ridge: FloatArray, c: FloatArray, h: Nodes) -> Equivalent:
     positive = kappa > 0
     safe = np.where(positive, kappa, 1.0)[:, None]
     shrinkage = np.where(positive, ridge / safe[:, 0], np.maximum(1 - c * present, 0.0))
-    cross = np.where(positive, c * safe[:, 0] * h.mean(h.values / (h.values + safe) ** 2), 0.0)
+    inverse = 1 / (h.values + safe)  # of a product: the square of a large ridge would overflow
+    cross = np.where(positive, c * h.mean((safe * inverse) * (h.values * inverse)), 0.0)
     spare = shrinkage + cross  # 1 - df2, as df1 - df2 = c kappa int t/(t + kappa)^2
     return Equivalent(kappa, shrinkage, 1 - shrinkage, 1 - spare, spare)
 
@@ -138,7 +144,11 @@ def _newton(kappa: ComplexArray, z: ComplexArray, c: float, h: Nodes, *, rounds:
 
 
 def _excess(kappa: Any, z: Any, c: Any, h: Nodes) -> tuple[Any, Any]:
-    """kappa (1 - df1) + z and its derivative 1 - df2; 1 - df1 as (1 - c) + c kappa int 1/(t + kappa)."""
+    """kappa (1 - df1) + z and its derivative 1 - df2; 1 - df1 as (1 - c) + c kappa int 1/(t + kappa) for c <= 2.
+
+    That keeps its digits for small kappa; for large c, where kappa is large too, the two terms would cancel.
+    """
     inverse = 1 / (h.values + kappa[:, None])
-    shrinkage = (1 - c) + c * kappa * h.mean(inverse)
+    near = (1 - c) + c * kappa * h.mean(inverse)
+    shrinkage = np.where(np.asarray(c) > 2, 1 - c * h.mean(h.values * inverse), near)
     return kappa * shrinkage + z, shrinkage + c * kappa * h.mean(h.values * inverse**2)

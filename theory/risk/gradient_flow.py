@@ -1,6 +1,5 @@
 """Least squares trained by gradient flow or gradient descent from zero and stopped early, at proportional size."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from theory.risk.ridge import ridge_risk
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
-Filter = Callable[[ComplexArray], ComplexArray]
+LATEST = 1e60  # time in units of 1/edge
 
 
 class FlowRisk(NamedTuple):
@@ -51,7 +50,10 @@ def gradient_flow_risk(
     """
     t, final = _times(time)
     problem = _problem(ratio, population, signal_norm, noise_std, alignment)
-    circle = contour(problem.edge, 1 / max(float(np.max(t, initial=0.0)), 1 / problem.edge))
+    last = float(np.max(t, initial=0.0))
+    if last * problem.edge > LATEST:
+        raise ValueError(f"time must be at most {LATEST / problem.edge:.3g} here; got {last!r}; pass infinity")
+    circle = contour(problem.edge, 1 / max(last, 1 / problem.edge))
     flat = t.ravel()[:, None]
     remaining = np.exp(-flat * circle.points)
     learned = -np.expm1(-flat * circle.points) / circle.points
@@ -80,8 +82,9 @@ def gradient_descent_risk(
     0.4634
     """
     k = checks.array("step", step, "pass whole numbers >= 0")
-    if np.any((k < 0) | (k != np.floor(k))):
-        raise ValueError(f"step must be a whole number >= 0; got {k[(k < 0) | (k != np.floor(k))].flat[0]!r}; round it")
+    bad = (k < 0) | (k != np.floor(k))
+    if np.any(bad):
+        raise ValueError(f"step must be a whole number >= 0; got {k[bad].flat[0].item()!r}; round it")
     rate = checks.positive("learning_rate", learning_rate, "pass the rate of the loss with 1/(2n)")
     problem = _problem(ratio, population, signal_norm, noise_std, alignment)
     most = max(float(np.max(k, initial=0.0)), 1.0)
@@ -104,7 +107,7 @@ def _times(time: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
         raise ValueError(f"time must be >= 0; got {checks.shown(time)}; pass numbers or infinity") from None
     bad = ~(t >= 0)
     if np.any(bad):
-        raise ValueError(f"time must be >= 0; got {t[bad].flat[0]!r}; pass numbers or infinity")
+        raise ValueError(f"time must be >= 0; got {t[bad].flat[0].item()!r}; pass numbers or infinity")
     return np.where(np.isinf(t), 0.0, t), np.isinf(t)
 
 
@@ -121,8 +124,8 @@ def _problem(
 ) -> _Problem:
     c = checks.positive("ratio", ratio, "pass features / samples")
     h = nodes(population)
-    square = checks.non_negative("signal_norm", signal_norm, "pass |beta|") ** 2
-    noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise") ** 2
+    square = checks.square("signal_norm", signal_norm, "pass |beta|")
+    noise = checks.square("noise_std", noise_std, "pass the standard deviation of the label noise")
     return _Problem(c, h, square * signal_weights(h, alignment), noise, upper_edge(c, h))
 
 

@@ -79,10 +79,9 @@ def streaming_sgd(
     """
     t = _times("time", time)
     rate = checks.positive("learning_rate", learning_rate, "pass the step size times the dimension")
-    noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
+    floor = checks.square("noise_std", noise_std, "pass the standard deviation of the label noise") / 2
     h = nodes(population, finest=_finest(rate * float(np.max(t, initial=0.0))))
-    energy = _norm(signal_norm) ** 2 / 2 * signal_weights(h, alignment) * h.values
-    floor = noise**2 / 2
+    energy = _square(signal_norm) / 2 * signal_weights(h, alignment) * h.values
     response = _response(-2 * rate * h.values, rate**2 * h.weights * h.values**2, energy)
     flow = floor + np.exp(-2 * rate * t.ravel()[:, None] * h.values) @ energy
     return SGDCurve(shaped(_overflowed(_flow(response, t.ravel(), floor)), t.shape), shaped(flow, t.shape))
@@ -108,7 +107,7 @@ def batch_sgd(
     """
     k = _times("step", step)
     if np.any(k != np.floor(k)):
-        raise ValueError(f"step must be a whole number >= 0; got {k[k != np.floor(k)].flat[0]!r}; round it")
+        raise ValueError(f"step must be a whole number >= 0; got {k[k != np.floor(k)].flat[0].item()!r}; round it")
     z = checks.positive("fraction", fraction, "pass batch size / samples")
     if z > 1:
         raise ValueError(f"fraction must be at most 1; got {z!r}; pass batch size / samples")
@@ -171,9 +170,9 @@ def _multi_pass(
     rows: Rows | None = None,
 ) -> _Modes:
     r = checks.positive("ratio", ratio, "pass columns / rows of A")
-    noise = checks.non_negative("noise_norm", noise_norm, "pass the norm of the noise vector") ** 2 / 2
+    noise = checks.square("noise_norm", noise_norm, "pass the norm of the noise vector") / 2
     h = nodes(law_of_rows(r, population), finest=_finest(reach), rows=rows)
-    energy = _norm(signal_norm) ** 2 / 2 * signal_weights(h, alignment) * h.values + noise * r * h.weights
+    energy = _square(signal_norm) / 2 * signal_weights(h, alignment) * h.values + noise * r * h.weights
     moving = h.values > 0
     rank = r * float(np.sum(h.weights[moving]))
     if rank > 1 + 1e-9:
@@ -217,12 +216,12 @@ def _finest(reach: float) -> float:
     return 0.005 / max(reach, 1.0)
 
 
-def _norm(signal_norm: float) -> float:
-    return checks.non_negative("signal_norm", signal_norm, "pass the norm of the solution")
+def _square(signal_norm: float) -> float:
+    return checks.square("signal_norm", signal_norm, "pass the norm of the solution")
 
 
 def _times(name: str, values: ArrayLike) -> FloatArray:
     t = checks.array(name, values, "pass numbers >= 0")
     if np.any(t < 0):
-        raise ValueError(f"{name} must be >= 0; got {t[t < 0].flat[0]!r}; pass numbers >= 0")
+        raise ValueError(f"{name} must be >= 0; got {t[t < 0].flat[0].item()!r}; pass numbers >= 0")
     return t

@@ -15,6 +15,7 @@ from theory.risk.deterministic_equivalent import border, shaped
 from theory.risk.ridge import RidgeRisk, source_risk
 
 FloatArray = NDArray[np.float64]
+EXTREME = 1e12  # width/inputs, or its inverse: beyond, the law of W W^T is a point
 
 
 def random_features_risk(
@@ -46,9 +47,13 @@ def random_features_risk(
     """
     sizes = checks.array("width", width, "pass the number of random features", above=0)
     n = checks.positive("samples", samples, "pass the number of training samples")
-    penalty, ratio = np.broadcast_arrays(*border(ridge, sizes / n))
+    penalty, ratio = border(ridge, sizes / n)
     d = checks.positive("inputs", inputs, "pass the dimension of the inputs")
-    noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise") ** 2
+    noise = checks.square("noise_std", noise_std, "pass the standard deviation of the label noise")
+    bad = (sizes < d / EXTREME) | (sizes > EXTREME * d)
+    if np.any(bad):
+        raise ValueError(f"width must be inputs up to a factor of {EXTREME:g}; got {sizes[bad].flat[0].item()!r} for "
+                         f"{d:g} inputs; pass comparable sizes")
     constants = _constants(activation, teacher)
     parts = np.empty((len(RidgeRisk._fields), ratio.size))
     for one in np.unique(ratio):

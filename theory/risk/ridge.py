@@ -47,10 +47,10 @@ def ridge_risk(
     >>> risk.test.round(4).tolist()
     [0.5, 0.4268]
     """
-    penalty, c = np.broadcast_arrays(*border(ridge, ratio))
+    penalty, c = border(ridge, ratio)
     h = nodes(population)
-    square = checks.non_negative("signal_norm", signal_norm, "pass |beta|") ** 2
-    noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise") ** 2
+    square = checks.square("signal_norm", signal_norm, "pass |beta|")
+    noise = checks.square("noise_std", noise_std, "pass the standard deviation of the label noise")
     source = square * signal_weights(h, alignment) * h.values
     risk = source_risk(penalty.ravel(), c.ravel(), h, source, 0.0, noise)
     return RidgeRisk(*(shaped(part, c.shape) for part in risk))
@@ -70,8 +70,8 @@ def optimal_ridge(
     0.125
     """
     c = checks.positive("ratio", ratio, "pass features / samples")
-    square = checks.non_negative("signal_norm", signal_norm, "pass |beta|") ** 2
-    noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise") ** 2
+    square = checks.square("signal_norm", signal_norm, "pass |beta|")
+    noise = checks.square("noise_std", noise_std, "pass the standard deviation of the label noise")
     if square == 0:
         return float("inf")
     h = nodes(population)

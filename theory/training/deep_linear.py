@@ -108,6 +108,7 @@ def imbalance(time: ArrayLike, start: ArrayLike, weight_decay: float) -> Any:
     """
     t, _, _ = _arguments(time, 1.0, 0.0)
     first, decay = checks.array("start", start, "pass the imbalance at time 0"), _static(2, weight_decay)[1]
+    t, first = checks.together(time=t, start=first)
     return _scalar(first * np.exp(-2 * decay * t))
 
 
@@ -136,7 +137,7 @@ def _by_mode(
     solve: Callable[[float, float, FloatArray], FloatArray], x: FloatArray, s: FloatArray, u: FloatArray
 ) -> FloatArray:
     """Calls `solve` once for each distinct mode, with all its arguments x."""
-    x, s, u = np.broadcast_arrays(x, s, u)
+    x, s, u = checks.together(time=x, target=s, start=u)
     modes, which = np.unique(np.stack([s.ravel(), u.ravel()]), axis=1, return_inverse=True)
     result = np.empty(x.size)
     for k, (target, start) in enumerate(modes.T):
@@ -151,7 +152,8 @@ def _arguments(time: ArrayLike, target: ArrayLike, start: ArrayLike) -> tuple[Fl
     u = checks.array("start", start, "pass strengths >= 0")
     for name, values in (("time and strengths", t), ("start", u)):
         if np.any(values < 0):
-            raise ValueError(f"{name} must be >= 0; got {values[values < 0].flat[0]!r}; pass numbers >= 0")
+            raise ValueError(f"{name} must be >= 0; got {values[values < 0].flat[0].item()!r}; pass numbers >= 0")
+    checks.together(time=t, target=s, start=u)
     s, u = np.broadcast_arrays(s, u)
     return t, s, u
 

@@ -46,7 +46,7 @@ def error_mode(
     x = checks.array("curvature", curvature, "pass eigenvalues of the Hessian")
     eta = checks.positive("learning_rate", learning_rate, "pass a rate")
     method, m = checked(method, momentum)
-    k, x = np.broadcast_arrays(k, x)
+    k, x = checks.together(step=k, curvature=x)
     left = _remaining(k, eta * x, method, m)
     return left if left.ndim else float(left)
 
@@ -78,7 +78,7 @@ def loss_curve(
         return _remaining(flat, eta * x, method, m) ** 2
 
     h = nodes(curvature, rows=square)
-    weights = checks.non_negative("distance", distance, "pass |w - w*| at step 0") ** 2 * signal_weights(h, alignment)
+    weights = checks.square("distance", distance, "pass |w - w*| at step 0") * signal_weights(h, alignment)
     left = square(h.values)
     parts = (left @ (h.values * weights) / 2, left @ weights)
     return LossCurve(*(part.reshape(k.shape) if k.ndim else part.item() for part in parts))
@@ -111,5 +111,5 @@ def _steps(step: ArrayLike) -> FloatArray:
     k = checks.array("step", step, "pass whole numbers >= 0")
     bad = (k < 0) | (k != np.floor(k))
     if np.any(bad):
-        raise ValueError(f"step must be a whole number >= 0; got {k[bad].flat[0]!r}; round it")
+        raise ValueError(f"step must be a whole number >= 0; got {k[bad].flat[0].item()!r}; round it")
     return k

@@ -24,6 +24,7 @@ from theory.outliers.rank_one import detachment
 
 FloatArray = NDArray[np.float64]
 MOST_STEPS = 1000
+LARGEST = 1e100  # of |w|^2, which is squared
 
 
 class MeanFieldSteps(NamedTuple):
@@ -60,9 +61,10 @@ def mean_field_steps(
     One step as N -> oo (k = 0) is Ba, Erdogdu, Suzuki, Wang, Wu, Yang 2022, P = (eta mu)^2 (c^2 + Y d/n). k and l are
     of order 1/sqrt N: what is learnt leaves the residual, and the row forgets its start. One step is `gradient_step`
     in another scaling, but for E s^2/N beside Y. `samples` are those of one batch.
-    Raises ValueError for rates that are not positive, sizes or steps below 1, an activation with E s' = 0, a jump or
-    float32 values. Derived for this package; three steps at rate 1.5 simulated at N = 175, 350, 700 with d = 2 N,
-    n = 4 N: the largest singular value is met to 1.2 % (fresh) and 2.5, 2.5, 1.3 % (one batch), overlaps to 1 %.
+    Raises ValueError for rates that are not positive or diverge, sizes or steps below 1, an activation with E s' = 0, a
+    jump or float32 values. Derived for this package; three steps at rate 1.5 simulated at N = 175, 350, 700 with
+    d = 2 N, n = 4 N: the largest singular value is met to 1.2 % (fresh) and 2.5, 2.5, 1.3 % (one batch), overlaps to
+    1 %.
 
     >>> step = mean_field_steps(2.0, samples=2000, inputs=1000, width=500)
     >>> round(step.location, 3), round(step.teacher_overlap, 3), round(step.critical_rate, 3)
@@ -75,15 +77,21 @@ def mean_field_steps(
     fresh_batches = checks.flag("fresh_batches", fresh_batches, "pass False for several steps on one batch")
     n, d, h = (checks.count(name, value, "pass a size of the network or data set")
                for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
-    noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
+    noise = checks.square("noise_std", noise_std, "pass the standard deviation of the label noise")
     s, g = role_constants("activation", activation), role_constants("teacher", teacher)
     if abs(s.slope) <= 1e-8 * math.sqrt(s.second_moment) or not math.isfinite(s.slope_second_moment):
         raise ValueError(f"activation must have E s' != 0 and no jump; got E s' = {s.slope:.3g}, "
                          f"E s'^2 = {s.slope_second_moment:.3g}; use one such as numpy.tanh")
     spread = max(s.slope_second_moment - s.slope**2, 0.0)
-    task = _Task(s.slope, spread, g.slope, g.second_moment + noise**2, d / n, h, steps)
+    task = _Task(s.slope, spread, g.slope, g.second_moment + noise, d / n, h, steps)
     follow = _fresh if fresh_batches else _one
-    square, along = follow(eta, task)
+    with np.errstate(over="ignore", invalid="ignore"):
+        square, along = follow(eta, task)
+    bad = ~(np.abs(square) < LARGEST)
+    if np.any(bad):
+        first = eta[bad].flat[0].item()
+        raise ValueError(f"learning_rate must keep |w|^2 below {LARGEST:g}; got {first!r} for {steps} steps; "
+                         "lower it: training diverges")
     shape = h / d
     found = detachment(square - 1, shape, 1.0)
     location, edge, detached = found.location, 1 + math.sqrt(shape), found.detached

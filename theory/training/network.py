@@ -42,7 +42,7 @@ def network(
     """Raises ValueError for sizes below 1, activations with E s'' != 0 (not odd), E s' = 0, jumps or float32 values."""
     n, d, h = (checks.count(name, value, "pass a size of the network or data set")
                for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
-    noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
+    noise = checks.square("noise_std", noise_std, "pass the standard deviation of the label noise")
     s, g = role_constants("activation", activation), role_constants("teacher", teacher)
     scale = math.sqrt(s.second_moment)
     if abs(s.hermite[2]) > 1e-8 * scale:
@@ -54,7 +54,7 @@ def network(
     spread = max(s.slope_second_moment - s.slope**2, 0.0)
     if spread < 1e-13 * s.slope_second_moment:
         spread = 0.0  # a linear activation, up to the rounding of its constants
-    residual = s.second_moment + g.second_moment + noise**2
+    residual = s.second_moment + g.second_moment + noise
     return Network(n, d, h, s.slope, spread, g.hermite[1], s.second_moment, residual)
 
 

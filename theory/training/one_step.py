@@ -25,6 +25,7 @@ from theory.outliers.rank_one import Detachment, detachment
 from theory.training.network import Network, SignStep, network, sign_step
 
 FloatArray = NDArray[np.float64]
+LARGEST = 1e50  # rate: its fourth power times the sizes stays finite
 
 
 class _Fields(NamedTuple):
@@ -135,7 +136,10 @@ def adam_step(
 
 
 def _rates(learning_rate: ArrayLike) -> FloatArray:
-    return checks.array("learning_rate", learning_rate, "pass rates of the loss without 1/2", above=0)
+    eta = checks.array("learning_rate", learning_rate, "pass rates of the loss without 1/2", above=0)
+    if np.any(eta > LARGEST):
+        raise ValueError(f"learning_rate must be at most {LARGEST:g}; got {np.max(eta).item()!r}; pass a smaller rate")
+    return eta
 
 
 def _critical_adam_rate(net: Network, sign: SignStep) -> float:
@@ -154,6 +158,8 @@ def _result(
 ) -> OneStep:
     location, detached = found.location, found.detached
     edge, right, left = np.broadcast_to(found.edge, location.shape), np.sqrt(right), np.sqrt(left)
+    if not np.all(np.isfinite([location, right, left])):
+        raise ArithmeticError("prediction must be finite; got inf or NaN; pass a smaller learning_rate or noise_std")
     if location.ndim:
         step = OneStep(location, edge, detached, right, left, critical)
     else:

@@ -52,9 +52,9 @@ def stationary_strength(target: ArrayLike, weight_decay: ArrayLike, *, depth: fl
     decay = checks.array("weight_decay", weight_decay, "pass numbers >= 0")
     for name, values in (("target", s), ("weight_decay", decay)):
         if np.any(values < 0):
-            raise ValueError(f"{name} must be >= 0; got {values[values < 0].flat[0]!r}; pass numbers >= 0")
+            raise ValueError(f"{name} must be >= 0; got {values[values < 0].flat[0].item()!r}; pass numbers >= 0")
     depth = checked_depth(depth)
-    s, decay = np.broadcast_arrays(s, decay)
+    s, decay = checks.together(target=s, weight_decay=decay)
     lower, upper = np.vectorize(lambda a, b: roots(a, b, depth), otypes=[float, float])(s, decay)
     q = exponent(depth)
     top = s * q / (1 + q)
@@ -75,7 +75,7 @@ def effective_rank(strengths: ArrayLike) -> Any:
     if not u.ndim:
         raise ValueError(f"strengths must have an axis to sum over; got the number {float(u)!r}; pass a list")
     if np.any(u < 0):
-        raise ValueError(f"strengths must be >= 0; got {u[u < 0].flat[0]!r}; pass singular values")
+        raise ValueError(f"strengths must be >= 0; got {u[u < 0].flat[0].item()!r}; pass singular values")
     top = np.max(u, axis=-1, keepdims=True, initial=0.0)
     u = u / np.where(top > 0, top, 1.0)  # a sum of tiny strengths would underflow
     total = np.sum(u, axis=-1, keepdims=True)

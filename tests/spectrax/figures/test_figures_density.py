@@ -46,6 +46,17 @@ def test_atom_shows_predicted_and_measured_mass():
     assert "mass 0.333 at 0\nmeasured 0.333" in [t.get_text() for t in ax.texts]
 
 
+@pytest.mark.parametrize("ratio", [1.5, 3.0, 100.0])
+def test_atom_stands_inside_the_frame(ratio):
+    # at 3 the bulk starts at .54, at 100 the atom is farther from it than the bulk is wide
+    ax = figures.canvas(7)()
+    figures.spectrum(ax, BulkLaw(ratio).bands[0][0] + np.linspace(0.0, 1.0, 50), BulkLaw(ratio), scale="linear")
+    arrow = next(t for t in ax.texts if not t.get_text())
+    low, high = ax.get_xlim()
+    across = (arrow.xy[0] - low) / (high - low) if arrow.xycoords[0] == "data" else arrow.xy[0]
+    assert 0 < across < 0.2
+
+
 def test_exact_zeros_in_an_array_are_the_atom_and_no_bin():
     ax = figures.canvas(7)()
     everything = np.concatenate([np.zeros(100), Spectrum.of(gaussian(200, 300)).values])
