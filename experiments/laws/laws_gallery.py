@@ -152,7 +152,8 @@ def panels_of(family: str):
             law = LAWS[label]()
             values = r.at(law=label)["values"].isel(replicate=0).values
             panel(ax, values, law, SCALES.get(family, "auto"))
-            ax.set(title=TITLES.get(label, label), xlabel="singular value" if law.kind == "singular_values" else "eigenvalue")
+            name = "singular value" if law.kind == "singular_values" else "eigenvalue"
+            ax.set(title=TITLES.get(label, label), xlabel=name)
 
     figure.__doc__ = f"Laws of the family {family} over one sampled matrix each."
     return figure
