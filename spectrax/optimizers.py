@@ -145,7 +145,7 @@ class RMSprop:
 
 @dataclass(frozen=True)
 class Matched:
-    """One optimizer's direction at another's step length, weight by weight.
+    """One optimizer's direction at another's step length, matrix by matrix.
 
     length None: every update has root mean square `learning_rate`, so |M|_F = learning_rate sqrt(h d) at every step,
     the norm of Adam's first. Else the Frobenius norm of what `length` would do at that rate along the same gradients

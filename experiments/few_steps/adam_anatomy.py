@@ -49,6 +49,8 @@ SMOKE = Config(samples=80, inputs=40, width=60, learning_rates=(1.0,), replicate
 
 
 def plan(c: Config) -> sweep.Study:
+    if 0 not in c.steps:
+        raise ValueError(f"steps must hold 0, which every change is measured from; got {list(c.steps)}. Add 0.")
     return sweep.Study(
         task=SingleIndex(c.samples, c.inputs, noise_std=c.noise_std),
         model=lambda rngs: TwoLayer(c.inputs, c.width, rngs=rngs),

@@ -67,6 +67,8 @@ TEACHERS = {
 
 
 def plan(c: Config) -> sweep.Study:
+    if 0 not in c.steps:
+        raise ValueError(f"steps must hold 0, which every change is measured from; got {list(c.steps)}. Add 0.")
     return sweep.Study(
         task=task(c),
         model=lambda rngs: TwoLayer(c.inputs, c.width, rngs=rngs),
@@ -121,7 +123,11 @@ def deep(c, layers):
 
 def normalised(params):
     """Weights at Frobenius norm sqrt(size); the authors rescale before each forward pass, we after each step."""
-    return jax.tree.map(lambda w: w * (w.size**0.5 / jnp.linalg.norm(w)), params)
+    def rescaled(w):
+        unit = w / jnp.max(jnp.abs(w))  # squares of weights beyond 1e19 would overflow
+        return unit * (w.size**0.5 / jnp.linalg.norm(unit))
+
+    return jax.tree.map(rescaled, params)
 
 
 def levels(r):
@@ -150,7 +156,7 @@ def first_layer(r, setting):
 
 def gain(r, variable="test_loss"):
     """Change since the start, replicate by replicate."""
-    return leading(r[variable].isel(step=-1, drop=True) - r[variable].isel(step=0, drop=True))
+    return leading(r[variable].isel(step=-1, drop=True) - r[variable].sel(step=0, drop=True))
 
 
 def leading(data):

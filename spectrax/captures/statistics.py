@@ -21,11 +21,13 @@ def outliers(level: float = 0.01, initial_variance: float | None = None) -> Capt
     (Tracy-Widom units) are of the whole spectrum to the law of that variance. outliers: the count to believe, `called`
     by Tracy-Widom or `detached` by spacings; top_p_value of the largest eigenvalue. beyond_isotropic_bulk: eigenvalues
     past the edge + 5 units at initial_variance, beyond_trace_edge: past the bare edge at variance |W|_F^2/(rows cols).
-    phase: 0 bulk, 1 bulk + spikes, 2 heavy tail, with spikes.
+    phase: 0 bulk, 1 bulk + spikes, 2 heavy tail, with spikes. All NaN for a matrix without a bulk (all 0, or rank one).
     """
 
     def measure(moment, view):
         spectrum = moment.spectrum(view)
+        if not fit_variance(spectrum) > 0:
+            return {name: np.nan for name in names}
         critical = phase.critical_values(view.shape)
         found = find_outliers(spectrum, level=level, critical=critical.sup, initial_variance=initial_variance)
         judged = phase.phase_of(spectrum, found, critical=critical)

@@ -119,6 +119,8 @@ def _summaries(name, cosine, dimension, blocks, corner, profiles):
 def _directions(moment, view, weights, of_change, profiles):
     rows, cols = view.shape
     left, right = of_change.left[:, :profiles], of_change.right[:, :profiles]
+    if of_change.values[0] == 0:
+        return dict.fromkeys(_COSINES, np.full(right.shape[1], np.nan))
     teacher = moment.data.directions.get("teacher") if view == moment.views[0] else None
     readout = readout_of(moment.state) if view == moment.views[-1] else None
     found = dict.fromkeys(_COSINES, np.full(right.shape[1], np.nan))

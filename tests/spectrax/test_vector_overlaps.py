@@ -116,6 +116,8 @@ def test_a_step_that_changes_nothing_has_no_vectors(moment):
     assert np.isnan(found["left_before"]).all()
     assert np.isnan(found["right_after_profile"]).all()
     assert np.isnan(found["left_after_beyond"])
+    for name in ("readout", "sign", "teacher", "backward"):
+        assert np.isnan(found[f"update_{name}_overlap"]).all()
     assert found["update_resolved"] == 0
 
 

@@ -69,7 +69,7 @@ class AdamBulk(StepBulk):
         rows, samples = (max(1, round(n * size / self.inputs)) for size in (self.width, self.samples))
         spread, square = _means_and_squares(self)
         floor, gain = _profile(self.learning_rate, spread * ndtri((np.arange(n) + 0.5) / n))
-        rho = square[np.arange(samples) * self.samples // samples]
+        rho = square[(2 * np.arange(samples) + 1) * self.samples // (2 * samples)]
         x = rng.standard_normal((samples, n)) * np.sqrt(rho[:, None] / samples) * np.sqrt(gain)
         w = rng.standard_normal((rows, n)) * np.sqrt(floor) + rng.standard_normal((rows, samples)) @ x
         return w.T @ w / rows

@@ -74,8 +74,8 @@ class GradientBulk(StepBulk):
         n = checks.count("size of the matrix", n, "pass n >= 1")
         rows, samples = (max(1, round(n * size / self.inputs)) for size in (self.width, self.samples))
         square, rho = _squares(self)
-        floor, gain = _profile(self, square[np.arange(rows) * self.width // rows])
-        rho = rho[np.arange(samples) * self.samples // samples]
+        floor, gain = _profile(self, square[(2 * np.arange(rows) + 1) * self.width // (2 * rows)])
+        rho = rho[(2 * np.arange(samples) + 1) * self.samples // (2 * samples)]
         x = rng.standard_normal((samples, n)) * np.sqrt(rho[:, None] / samples)
         noise = rng.standard_normal((rows, samples)) @ x
         w = rng.standard_normal((rows, n)) * np.sqrt(floor)[:, None] + noise * np.sqrt(gain)[:, None]
