@@ -125,6 +125,8 @@ def long_runs(r, axes):
             data = at[variable].isel(step=slice(1, None))
             figures.trajectory(ax, data, null=(float(start.min()), float(start.max())), log="x")
             ax.set(title=name, ylabel=label)
+            if variable == "outliers":
+                ax.set_ylim(-0.1, 1.1 * max(1.0, float(data.max())))
 
 
 def noise(r, axes):

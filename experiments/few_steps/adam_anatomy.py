@@ -28,7 +28,7 @@ ELEMENTWISE = tuple(PARTS)[:6]  # the gradient's entries are divided by somethin
 WHOLE = ("normalised gd", "normalised gd, momentum", "gd at adam's length")
 MOMENTUM = {"adam matched": "adam, no momentum", "normalised gd, momentum": "normalised gd"}  # with it: without it
 MARGIN = 0.02  # of Hill's exponent, about six standard errors of the initial one: what "the bulk stays" means
-ERROR = {"elementwise": 0.01, "whole": 0.02}  # allowed of the two directions' formula, relative, as in `few_steps`
+ERROR = {"elementwise": 0.01, "whole": 0.02}  # allowed of the two directions' formula, relative; set before any run
 
 
 @dataclass(frozen=True)

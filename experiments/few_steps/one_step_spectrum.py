@@ -151,7 +151,7 @@ def plan(c: Config) -> sweep.Study:
 
 
 def predict(c: Config) -> xr.Dataset:
-    """Of the full law: outlier, second singular value, exponents, number past the isotropic edge, overlaps.
+    """Of the full law: outlier, second singular value, Hill's exponent, number past the isotropic edge, overlaps.
 
     For the main setting and the losses also the second value, exponent and number with each cause of the tail left out.
     """
