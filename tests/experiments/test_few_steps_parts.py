@@ -6,9 +6,12 @@ import xarray as xr
 
 from experiments.catalogue import catalogue
 from experiments.few_steps import _emergence_figures
-from spectrax import captures, experiment, tail_alternatives, tails
+from spectrax import captures, experiment, sweep, tail_alternatives, tails
 from spectrax.models import TwoLayer
 from spectrax.optimizers import GD
+from spectrax.reporting import notable
+from spectrax.result import open_result
+from spectrax.store import Store
 from spectrax.sweep import Study
 from spectrax.tasks import SingleIndex
 
@@ -72,22 +75,31 @@ def test_normalised_weights_have_unit_root_mean_square_even_where_squares_overfl
     assert np.corrcoef(found.ravel(), params["W"].ravel().astype(float))[0, 1] == pytest.approx(1.0, abs=1e-6)
 
 
-def test_a_matrix_without_a_bulk_has_no_outliers_and_stops_nothing(tmp_path):
-    from spectrax import sweep
-    from spectrax.result import open_result
-    from spectrax.store import Store
-
-    def zero(params):
-        return {name: 0 * value for name, value in params.items()}
-
-    plan = Study(SingleIndex(24, 8, test_samples=8), lambda rngs: TwoLayer(8, 12, rngs=rngs), {"gd": GD()}, (0.1,),
-                 (0, 1), project=zero, replicates=1, captures=[captures.spectrum(), captures.outliers()])
-    with Store.open(tmp_path, {"identity": "own", "experiment": "own", "axes": list(plan.axes),
-                               "coords": plan.coords()}) as store:
+def run(folder, **changes):
+    plan = Study(**{"task": SingleIndex(24, 8, test_samples=8), "model": lambda rngs: TwoLayer(8, 12, rngs=rngs),
+                    "optimizers": {"gd": GD()}, "learning_rates": (0.1,), "steps": (0, 1), "replicates": 1} | changes)
+    header = {"identity": "own", "experiment": "own", "axes": list(plan.axes), "coords": plan.coords()}
+    with Store.open(folder, header) as store:
         sweep.run(plan, store)
-    result = open_result(tmp_path)
+    return open_result(folder)
+
+
+def test_a_matrix_without_a_bulk_has_no_outliers_and_stops_nothing(tmp_path):
+    result = run(tmp_path, project=lambda params: {name: 0 * value for name, value in params.items()},
+                 captures=[captures.spectrum(), captures.outliers()])
     assert result["outliers"].isnull().values.ravel().tolist() == [False, True]
     assert result["phase"].isnull().values.ravel().tolist() == [False, True]
+
+
+def test_a_singular_ridge_system_is_kept_and_named(tmp_path):
+    # the rate makes all rows of W parallel and tanh +-1: one feature up to its sign, a Gram matrix of rank one
+    result = run(tmp_path, learning_rates=(0.1, 1e10), replicates=2, captures=[captures.readout(regularisation=0.0)])
+    singular = result["test_loss"].isnull().any("step").sel(optimizer="gd")
+    assert singular.transpose("learning_rate", "replicate").values.tolist() == [[False, False], [True, True]]
+    assert result["kta"].notnull().all()
+    said = [line for line in notable(result) if "singular" in line]
+    assert said == ["2 of 4 runs met a singular ridge system: test_loss is missing there; raise the regularisation "
+                    "(gd 1e+10)"]
 
 
 @pytest.mark.parametrize("name", ["adam_anatomy", "generalisation_factors", "heavy_tail_emergence"])

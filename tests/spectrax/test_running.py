@@ -13,7 +13,6 @@ from spectrax import captures, sweep
 from spectrax.models import MLP, TwoLayer
 from spectrax.optimizers import GD, Adam
 from spectrax.recording import CaptureError
-from spectrax.reporting import notable
 from spectrax.result import open_result
 from spectrax.store import Store
 from spectrax.tasks import SingleIndex
@@ -200,18 +199,6 @@ def test_a_loss_above_its_start_is_marked_apart_from_divergence(tmp_path):
     assert (result["loss_above_start"] == (loss.isel(iteration=3) > loss.isel(iteration=0))).all()
     assert result.at(optimizer="gd")["loss_above_start"].values.tolist() == [[0.0, 0.0], [1.0, 1.0]]
     assert (result["diverged"] == 0).all()
-
-
-def test_a_singular_ridge_system_is_kept_and_named(tmp_path):
-    # the rate makes all rows of W parallel and tanh +-1: one feature up to its sign, a Gram matrix of rank one
-    plan = study(optimizers={"gd": GD()}, learning_rates=(0.1, 1e10), captures=[captures.readout(regularisation=0.0)])
-    result, _ = run(plan, tmp_path)
-    singular = result["test_loss"].isnull().any("step").sel(optimizer="gd")
-    assert singular.transpose("learning_rate", "replicate").values.tolist() == [[False, False], [True, True]]
-    assert result["kta"].notnull().all()
-    said = [line for line in notable(result) if "singular" in line]
-    assert said == ["2 of 4 runs met a singular ridge system: test_loss is missing there; raise the regularisation "
-                    "(gd 1e+10)"]
 
 
 def test_a_capture_that_raises_is_named_and_finished_runs_are_stored(whole, tmp_path):
