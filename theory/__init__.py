@@ -23,6 +23,7 @@ Under other names
     Wishart, Laguerre             MarchenkoPastur                  GOE, GUE               Semicircle
     Jacobi, MANOVA                Wachter                          Fisher                 FMatrix
     deformed, Silverstein         GeneralizedMarchenkoPastur       Dozier-Silverstein     InformationPlusNoise
+    rectangular convolution with Gaussian noise                    InformationPlusNoise
     Cauchy; Gaussian, variance 2  AlphaStable(1.0); (2.0)          beta ensembles         HighTemperature...
     NTK; conjugate, CK            tangent_kernel; conjugate_kernel BBP, spikes            see Outliers
     submatrix, minor              free_compression                 empirical spectrum     PointMasses.of(values)

@@ -95,7 +95,7 @@ class Law(ABC):
         """P(X > x), summed from above: relative accuracy is kept up to the upper edge."""
         above = sum((t.above(x) for t in _tables(self)), np.where(np.isnan(x), x, 0.0))
         total = np.minimum(above + sum((m * (x < a) for a, m in self.atoms), np.zeros(1)), 1.0)
-        return np.where(x < self._ends[0], 1.0, total)
+        return np.where((x < self._ends[0]) | (x == -math.inf), 1.0, total)
 
     @elementwise
     def logsf(self, x: FloatArray) -> FloatArray:

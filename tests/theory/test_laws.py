@@ -67,6 +67,13 @@ def test_every_law_of_the_package_passes_the_suite(law):
     testing.check(law)
 
 
+@pytest.mark.parametrize("law", {type(law): law for law in _laws()}.values(), ids=lambda law: type(law).__name__)
+@pytest.mark.parametrize("n", [2.5, 0, np.nan, "ten"])
+def test_every_law_refuses_to_draw_a_part_of_a_matrix(law, n):
+    with pytest.raises(ValueError, match=r"must be a whole number of at least 1; got .*pass n >= 1"):
+        law.sample_matrix(n, np.random.default_rng(0))
+
+
 def test_the_search_finds_all_laws():
     assert {type(law).__name__ for law in _laws()} >= {"MarchenkoPastur", "Semicircle", "SingularValues", "TracyWidom"}
 

@@ -121,7 +121,7 @@ class FreePower(Subordinated):
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
         """power/k times a corner of the sum of k = floor(power) rotated matrices, whose size is n power/k."""
-        copies = math.floor(self.power)
+        n, copies = checks.count("size of the matrix", n, "pass n >= 1"), math.floor(self.power)
         size = max(n, round(n * self.power / copies))
         total = sum((rotated(self.law.sample_matrix(size, rng), rng) for _ in range(copies)), np.zeros((size, size)))
         return self.power / copies * total[:n, :n]

@@ -61,6 +61,11 @@ class FreePoisson(Law):
         return self._companion.bands
 
     @property
+    def tail_index(self) -> float:
+        """That of the jumps."""
+        return self._companion.tail_index
+
+    @property
     def window(self) -> Pairs:
         """That of the companion."""
         return self._companion.window
@@ -80,7 +85,8 @@ class FreePoisson(Law):
     def cdf(self, x: FloatArray) -> FloatArray:
         """P(X <= x), atom included."""
         below, above = self.rate * self._companion.cdf(x), self.rate * self._companion.sf(x)
-        return np.where(x >= self._ends[1], 1.0, np.where(x < 0, below, np.maximum(1 - above, 0.0)))
+        total = np.where(x < 0, below, np.maximum(1 - above, 0.0))
+        return np.where(x >= self._ends[1], 1.0, np.where(x < self._ends[0], 0.0, total))
 
     @elementwise
     def sf(self, x: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 """The Marchenko-Pastur law of a population: eigenvalues of a sample covariance matrix of correlated columns."""
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from theory.sample_covariance.sample_spectrum import SampleSpectrum
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
+LIGHTEST_TAIL = 3.0  # below, the window holds too many decades for panels in its angle
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,10 @@ class GeneralizedMarchenkoPastur(Law):
     ratio H{t != 0} = 1 the density is infinite at 0. For pairs edges carry two doubles, the density has relative
     accuracy 1e-14 up to them and the distribution function 1e-14; for a population that is a law, whose density is
     sampled once, about 1e-11 off the edges, 1e-12 and 1e-13 for edges, if the law's own density is that good.
-    Raises ValueError for a ratio that is not positive, a population that is no distribution or is 0;
-    ArithmeticError with the residual if the equation should not converge.
+    An unbounded population has an unbounded sample, whose tails keep relative accuracy
+    (`theory.sample_covariance.thin_tail`). Raises ValueError for a ratio that is not positive, a population that is no
+    distribution, is 0, or has a power tail of index below 3 (pass its quantiles); ArithmeticError with the residual
+    if the equation should not converge.
     Source: Marchenko and Pastur 1967, Silverstein 1995; support by Silverstein and Choi 1995, numerics after Ledoit
     and Wolf 2017 (`theory.sample_covariance.u_plane`), with the companion's u = -1/m_.
 
@@ -51,6 +55,10 @@ class GeneralizedMarchenkoPastur(Law):
         population = as_population(self.population)
         if population == ((0.0, 1.0),):
             raise ValueError("population must not be 0 alone; got weight 1 at 0; every eigenvalue is 0 then")
+        if isinstance(population, Law) and population.tail_index < LIGHTEST_TAIL:
+            raise ValueError(f"population must have a tail index of at least {LIGHTEST_TAIL:g}; got "
+                             f"{population.tail_index:g} from {population!r}; pass some hundred of its quantiles as "
+                             "pairs of equal weights")
         object.__setattr__(self, "ratio", ratio)
         object.__setattr__(self, "population", population)
 
@@ -79,9 +87,16 @@ class GeneralizedMarchenkoPastur(Law):
         return tuple((band.low, band.high) for band in self._spectrum.bands)
 
     @property
+    def tail_index(self) -> float:
+        """That of the population."""
+        return self.population.tail_index if isinstance(self.population, Law) else math.inf
+
+    @property
     def window(self) -> Pairs:
-        """The bands; of an unbounded population, up to where the mass beyond is below rounding."""
-        return tuple((float(low), float(high)) for low, high in self._spectrum.window)
+        """The bands; of an unbounded population, up to where the mass beyond is below rounding; cut at a pole at 0."""
+        cut = [0.0] if self._spectrum.inverse.excess_at_zero == 0 and not self._closed_form else []
+        points = [[low, *(x for x in cut if low < x < high), high] for low, high in self._spectrum.window.tolist()]
+        return tuple(pair for row in points for pair in itertools.pairwise(row))
 
     @property
     def components(self) -> tuple[float, ...]:
@@ -100,9 +115,10 @@ class GeneralizedMarchenkoPastur(Law):
         """Density of the continuous part."""
         spectrum = self._spectrum
         k, inside = spectrum.band_of(x)
-        window = spectrum.window
-        inside &= (x >= window[k, 0]) & (x <= window[k, 1])
         density = np.where(np.isnan(x), x, 0.0)
+        if not self._closed_form:
+            thin, inside = spectrum.thin_density(k, x, inside)
+            density += thin
         k, x = k[inside], x[inside]
         from_low, from_high = spectrum.distances(k, x)
         edge, s = spectrum.point(k, x, from_low, from_high)
@@ -115,19 +131,23 @@ class GeneralizedMarchenkoPastur(Law):
     @elementwise
     def cdf(self, x: FloatArray) -> FloatArray:
         """P(X <= x), atom included; for pairs in closed form along the curve of u, absolute accuracy 1e-14."""
-        return self._shares(x)[0] if self._closed_form else np.asarray(super().cdf(x))
+        if self._closed_form:
+            return self._shares(x)[0]
+        return self._spectrum.with_tail(x, np.asarray(super().cdf(x)), lower=True)
 
     @elementwise
     def sf(self, x: FloatArray) -> FloatArray:
         """P(X > x); relative accuracy is kept up to the upper edge."""
-        return self._shares(x)[1] if self._closed_form else np.asarray(super().sf(x))
+        if self._closed_form:
+            return self._shares(x)[1]
+        return self._spectrum.with_tail(x, np.asarray(super().sf(x)), lower=False)
 
     @elementwise
     def quantile(self, p: FloatArray) -> FloatArray:
         """inf{x: cdf(x) >= p}, right to 1e-14 of the band's width for p off the edges."""
         checks.probabilities(p)
         if not self._closed_form:
-            return np.asarray(super().quantile(p))
+            return self._spectrum.quantile_in_tail(p, np.asarray(super().quantile(p)))
         from theory.sample_covariance.sample_quantile import quantile
 
         return quantile(self._spectrum, self.atoms, p)

@@ -82,8 +82,8 @@ class ContinuousMap:
     def excess(self, u: FloatArray) -> FloatArray:
         """-psi'(u) for real u off the support, with its digits next to u = 0 too."""
         far, first, transform = self.table.moments(u, (2, 2), (1, 2), (0, 1))
-        near = self.excess_at_zero + self.ratio * u * (first + transform)
-        return np.where(np.abs(u) < self._nearest / 2, near, self.ratio * far - 1)
+        rest = u * (first + transform)
+        return np.where(self._near(u, rest), self.excess_at_zero + self.ratio * rest, self.ratio * far - 1)
 
     def excess_slope(self, u: FloatArray) -> FloatArray:
         """-psi''(u)/2 for real u; increases through every gap of the population."""
@@ -117,9 +117,9 @@ class ContinuousMap:
             return np.stack([t * t * inverse, (t * inverse) ** 2, (t + d.real) * inverse, inverse])
 
         far, second, linear, square = self.table.integrals(a + 1j * v, kernel).real
-        near = self.excess_at_zero + self.ratio * (a * linear - v * v * square)
-        total = self.ratio * far
-        return total, np.where(np.abs(a) < self._nearest / 2, near, total - 1), self.ratio * second
+        rest, total = a * linear - v * v * square, self.ratio * far
+        near = self.excess_at_zero + self.ratio * rest
+        return total, np.where(self._near(a, rest), near, total - 1), self.ratio * second
 
     def _guess(self, a: FloatArray) -> FloatArray:
         """Returns v^2 to leading order in the ratio: v is pi ratio a^2 times the population's density."""
@@ -131,5 +131,9 @@ class ContinuousMap:
         """psi/u from int dH/(t - u) and int t dH/(t - u)."""
         factor = 1 - self.ratio * first
         # Next to 0 the terms -1 of every t/(u - t) are summed beforehand, or a nearly hard edge would lose its digits.
-        near = np.abs(u) < self._nearest / 2
-        return np.where(near, -self.ratio * u * transform - self.excess_at_zero, factor)
+        rest = u * transform
+        return np.where(self._near(u, rest), -self.ratio * rest - self.excess_at_zero, factor)
+
+    def _near(self, u: Any, rest: Any) -> NDArray[np.bool_]:
+        """Whether u is next to 0: nearer than the population or, where that reaches 0, where the `rest` is small."""
+        return np.abs(u) < self._nearest / 2 if self._nearest > 0 else np.abs(rest) < 0.25

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.band import Band
-from theory.sample_covariance import near_edge, u_plane
+from theory.sample_covariance import near_edge, thin_tail, u_plane
 from theory.sample_covariance.inverse_map import AtomicMap, Population, inverse_map
 from theory.sample_covariance.support import edge_points
 
@@ -98,6 +98,54 @@ class SampleSpectrum:
         """Returns the mass between the lower (else upper) edge of band k and the point at offset s from it."""
         return near_edge.mass(self.inverse, *self._edge(k, lower), s)
 
+    def thin_density(
+        self, k: NDArray[np.intp], x: FloatArray, inside: NDArray[np.bool_]
+    ) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Returns the density of a continuous population's sample where u is real, else 0; and what of x is left."""
+        value, near = thin_tail.density_at_zero(self.inverse, x)
+        tail = self.window != self._images
+        beyond = (tail[k, 0] & (x <= self.window[k, 0])) | (tail[k, 1] & (x >= self.window[k, 1]))
+        beyond &= inside & ~near & np.isfinite(x)
+        value = np.where(inside & near, value, 0.0)
+        value[beyond] = thin_tail.density(self.inverse, self._real(x[beyond]))
+        return value, inside & ~near & ~beyond & np.isfinite(x)
+
+    def with_tail(self, x: FloatArray, share: FloatArray, *, lower: bool) -> FloatArray:
+        """Returns the share of the window's mass below x (else above), completed by that of the population's tail."""
+        tail = self._tails_of_law[0 if lower else 1]
+        if tail is None:
+            return share
+        (u, end), law = tail, self.inverse.law
+        mass = law.cdf if lower else law.sf
+        beyond = x < end if lower else x > end
+        result = np.minimum(share + mass(u), 1.0)
+        result[beyond] = mass(np.where(np.isinf(x[beyond]), x[beyond], self._real(x[beyond])))
+        return result
+
+    def quantile_in_tail(self, p: FloatArray, x: FloatArray) -> FloatArray:
+        """Returns the quantiles `x` of p with those in the lower tail replaced: psi of the population's."""
+        tail = self._tails_of_law[0]
+        if tail is None:
+            return x
+        below = (p > 0) & (p < self.inverse.law.cdf(tail[0]))
+        x[below] = self.inverse.value(self.inverse.law.quantile(p[below]))
+        return x
+
+    @functools.cached_property
+    def _tails_of_law(self) -> list[tuple[float, float] | None]:
+        """(u, x) where the lower tail of the population begins, and the upper one; None where there is none."""
+        edges, images = self._finite
+        ends = [x for x, _ in self.inverse.law.atoms] + ([0.0] if self.inverse.excess_at_zero > 0 else [])
+        tails: list[tuple[float, float] | None] = []
+        for place, sign in (((0, 0), 1.0), ((-1, 1), -1.0)):
+            alone = all(sign * x > sign * edges[place] for x in ends)
+            moved = edges[place] != self.edges[place]
+            tails.append((float(edges[place]), float(images[place])) if moved and alone else None)
+        return tails
+
+    def _real(self, x: FloatArray) -> FloatArray:
+        return u_plane.on_axis(self.inverse, *self._finite, x)
+
     @functools.cached_property
     def milestones(self) -> tuple[FloatArray, FloatArray]:
         """Angles in the bands, pi more for every band, and the continuous mass below them: brackets of quantiles."""
@@ -159,9 +207,11 @@ class SampleSpectrum:
 
     def _off_edges(self, x: FloatArray, from_low: FloatArray, from_high: FloatArray) -> ComplexArray:
         """Solves at least 1e-12 |x| inside the band; closer to an edge x - edge has no digits, Im u is its root."""
-        tiny = 1e-22 * self.inverse.largest  # stands for 0, where psi(u) = x may be u = 0
+        # stands for 0, where psi(u) = x may be u = 0: the mass below is x^(1/3) at most at an edge, x^(1/2) inside,
+        # where u of 1e-16 has no digits in the angle of the population
+        tiny = (1e-45 if np.any(self.edges == 0) else 1e-30) * self.inverse.largest
         least = np.maximum(1e-12 * np.abs(x), tiny)
-        x = np.where(x == 0, tiny, x)
+        x = np.where(np.abs(x) < tiny, np.copysign(tiny, x), x)
         distance = np.minimum(from_low, from_high)
         close = distance < least
         inward = np.where(from_low < from_high, least, -least)
@@ -173,11 +223,10 @@ class SampleSpectrum:
 
     @functools.cached_property
     def _finite(self) -> tuple[FloatArray, FloatArray]:
-        """Edges in u and their images, infinite ones replaced by where the mass beyond is below rounding."""
+        """Edges in u and their images, those behind tails replaced by where the mass beyond is below rounding."""
         if isinstance(self.inverse, AtomicMap):
             return self.edges, self._images
-        low, high = self.inverse.law.quantile(np.array([1e-16, 1 - 1.2e-16]))
-        edges = np.where(self.edges == -np.inf, low, np.where(self.edges == np.inf, high, self.edges))
+        edges = thin_tail.ends_of_tails(self.inverse, self.edges)
         points = edges[edges != self.edges]
         images = np.array(self._images)
         images[edges != self.edges] = self.inverse.value(points + 1j * self.inverse.height(points)).real

@@ -42,6 +42,14 @@ def edge_points(inverse: Any) -> FloatArray:
     return np.stack([below, above], axis=1)
 
 
+def zeros_beyond(inverse: Any, start: FloatArray, sign: float) -> FloatArray:
+    """Returns the zero of -psi' on the side `sign` of each `start`, beyond which the population has no mass."""
+    reach = np.full(start.shape, _reach(inverse))
+    if sign * start[0] < 0:  # towards 0, which no root is beyond where -psi'(0) < 0
+        reach = np.minimum(reach, np.abs(start))
+    return _roots(inverse, start, sign, reach)
+
+
 def _reach(inverse: Any) -> float:
     """Returns a distance from the outermost values beyond which -psi' < 0: ratio t^2 <= distance^2 for all t."""
     return 1.01 * max(1.0, np.sqrt(inverse.ratio)) * inverse.largest

@@ -120,7 +120,7 @@ def above_curve(inverse: Any, start: Curve, z: ComplexArray) -> ComplexArray:
 
 def on_axis(inverse: Any, edges: FloatArray, images: FloatArray, x: FloatArray) -> FloatArray:
     """Returns the real u with psi(u) = x and psi'(u) > 0 for x (m,) off the bands; psi increases through every gap."""
-    band = np.searchsorted(images.ravel(), x) // 2  # the number of bands below x
+    band = (np.searchsorted(images.ravel(), x) + 1) // 2  # the number of bands below x
     ends = np.concatenate([[-np.inf], edges.ravel(), [np.inf]]).reshape(-1, 2)
     low, high = ends[band].T
     scale = np.max(np.abs(edges[np.isfinite(edges)]), initial=0.0)
