@@ -114,7 +114,12 @@ def save(figure: Any, stem: str | Path) -> list[Path]:
     font = look.font_of(figure.axes[0]) if figure.axes else 8.0
     with matplotlib.rc_context(look.settings(font)):
         figure.savefig(paths[0], dpi=DPI, metadata={"Software": None})
-        figure.savefig(paths[1], metadata={"CreationDate": None, "Creator": None, "Producer": None})
+        engine = figure.get_layout_engine()
+        figure.set_layout_engine("none")  # the panels stay where the first file has them: laying out takes a third
+        try:
+            figure.savefig(paths[1], metadata={"CreationDate": None, "Creator": None, "Producer": None})
+        finally:
+            figure.set_layout_engine(engine)
     return paths
 
 
