@@ -31,6 +31,14 @@ def square(name: str, value: float, remedy: str) -> float:
     return number**2
 
 
+def within(name: str, value: float, low: float, high: float, remedy: str) -> float:
+    """Returns `value` as a float, or raises ValueError unless it is positive and from `low` to `high`."""
+    number = positive(name, value, remedy)
+    if not low <= number <= high:
+        raise ValueError(f"{name} must lie between {low:g} and {high:g}; got {shown(value)}; {remedy}")
+    return number
+
+
 def count(name: str, value: float, remedy: str) -> int:
     """Returns `value` as an int, or raises ValueError unless it is a whole number of at least 1."""
     number = _float(name, value, "a whole number of at least 1", remedy)
@@ -54,8 +62,13 @@ def flag(name: str, value: bool, remedy: str) -> bool:
     return bool(value)
 
 
-def array(name: str, values: ArrayLike, remedy: str, *, above: float = -math.inf) -> NDArray[np.float64]:
-    """Returns `values` as a float64 array, or raises ValueError naming the first that is not finite and > `above`."""
+def array(
+    name: str, values: ArrayLike, remedy: str, *, above: float = -math.inf, most: float = math.inf
+) -> NDArray[np.float64]:
+    """Returns `values` as a float64 array, or raises ValueError naming the first not finite, > `above` and <= `most`.
+
+    most: where powers of larger numbers would overflow.
+    """
     must = "finite" if above == -math.inf else f"finite and above {above:g}"
     try:
         if np.iscomplexobj(values):
@@ -66,6 +79,9 @@ def array(name: str, values: ArrayLike, remedy: str, *, above: float = -math.inf
     bad = ~(np.isfinite(numbers) & (numbers > above))
     if np.any(bad):
         raise ValueError(f"{name} must be {must}; got {numbers[bad].flat[0].item()!r}; {remedy}")
+    if np.any(numbers > most):
+        largest = np.max(numbers).item()
+        raise ValueError(f"{name} must be at most {most:g}, or powers overflow; got {largest!r}; rescale the problem")
     return numbers
 
 

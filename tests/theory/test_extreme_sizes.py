@@ -1,10 +1,12 @@
 """Risk and training far from proportional size, and where numbers overflow: right, or refused on one line."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 
+import theory
 from theory import (
     MarchenkoPastur,
     adam_step,
@@ -70,3 +72,38 @@ def test_large_ridges_and_rates_give_finite_predictions():
 def test_what_overflows_or_does_not_broadcast_is_refused_on_one_line(call):
     with pytest.raises(ValueError, match=r"^\w[\w^| ]* must [^\n]*; got [^\n]*; [^\n]*$"):
         call()
+
+
+HUGE = {
+    "homogenised_sgd": [(1.0, 1e160, 0.5), (1.0, 0.5, 1e100), (1.0, 0.5, 1e-100)], "streaming_sgd": [(1.0, 1e200)],
+    "sgd_stability": [(1e-300,), (1e40,)], "sgd_decay_rate": [(0.5, 1e100)], "random_barrier": [([1e160, 1.0], 10)],
+    "gradient_descent_risk": [(1e100, 0.1, 0.5), (1, 1e100, 0.5), (1, 0.1, 1e100)], "escape_time": [(1e300, 0.1, 0.5)],
+    "stationary_strength": [(1e300, 0.1)], "gradient_step_direction": [(1e160, 200, 100, 150)],
+    "interpolating_direction": [(1e200, 0.5)],
+    "conjugate_outlier": [(1e160, "tanh", 0.5, 0.5), (5.0, "tanh", 1e200, 0.5), (5.0, "tanh", 0.5, 1e-300)],
+    "GeneralizedMarchenkoPastur": [(1e-40, ((1.0, 0.5), (2.0, 0.5)))], "FreePoisson": [(1e-100, ((1.0, 1.0),))],
+    "InformationPlusNoise": [(1e-100, ((1.0, 1.0),)), (0.5, ((1.0, 1.0),), 1e-30), (0.5, ((1.0, 1.0),), 1e200)],
+    "LevyWishart": [(1.5, 1e100), (1.5, 0.5, 1e160)],
+}
+
+
+@pytest.mark.parametrize(("name", "arguments"), [(name, a) for name, each in HUGE.items() for a in each], ids=str)
+def test_sizes_beyond_what_doubles_resolve_are_refused_on_one_line(name, arguments):
+    with pytest.raises(ValueError, match=r"^\w[\w ]* must [^\n]*; got [^\n]*; [^\n]*$"):
+        getattr(theory, name)(*arguments)
+
+
+@pytest.mark.parametrize("ratio", [1e-12, 1e12])
+def test_the_stability_of_sgd_at_the_extreme_ratios_taken_is_that_of_rows_of_norm_one(ratio):
+    # 1e-16 of its place over the half width 2 sqrt(r) of the band, or its inverse: 1e-10
+    stability = theory.sgd_stability(ratio)
+    assert stability.critical_rate == pytest.approx(2, rel=1e-9)
+    r = math.sqrt(ratio)
+    assert stability.onset == pytest.approx(2 * r / (r * r - r + 1), rel=1e-3)
+
+
+def test_a_diverging_mode_is_infinite_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert theory.error_mode(3, 1e300, 0.1, method="heavy_ball", momentum=0.5) == math.inf
+        assert theory.loss_curve([2], 1e200, [1.0, 2.0]).loss[0] == math.inf

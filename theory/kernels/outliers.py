@@ -19,6 +19,7 @@ from theory.outliers.rank_one import detachment
 from theory.outliers.spikes import Outlier, _outlier
 
 FloatArray = NDArray[np.float64]
+LARGEST = 1e140  # of what is squared
 
 
 class ReadoutDirection(NamedTuple):
@@ -83,14 +84,14 @@ def gradient_step_direction(
     >>> round(trained_weights_outlier(step.strength, 400 / 600).location, 2), round(step.teacher_overlap, 2)
     (5.27, 0.75)
     """
-    eta = checks.array("learning_rate", learning_rate, "pass rates of the loss with 1/2", above=0)
+    eta = checks.array("learning_rate", learning_rate, "pass rates of the loss with 1/2", above=0, most=LARGEST)
     n, d, h = (checks.count(name, value, "pass a size of the network or data set")
                for name, value in (("samples", samples), ("inputs", inputs), ("width", width)))
-    noise = checks.non_negative("noise_std", noise_std, "pass the standard deviation of the label noise")
+    noise = checks.square("noise_std", noise_std, "pass the standard deviation of the label noise")
     b, b_t = normalized(activation).slope, normalized(teacher, "teacher").slope
     k = eta * b / math.sqrt(d)
     linear = b_t**2 + b**2
-    square = d - 2 * k * b * math.sqrt(d) + k**2 * ((1 + d / n) * linear + d / n * (2 - linear + noise**2))
+    square = d - 2 * k * b * math.sqrt(d) + k**2 * ((1 + d / n) * linear + d / n * (2 - linear + noise))
     return _direction(square / h, (k * b_t) ** 2 / square)
 
 
@@ -109,7 +110,8 @@ def interpolating_direction(
     >>> trained_weights_outlier(theta, 2 / 3).detached.tolist()
     [False, True]
     """
-    scale = checks.array("label_scale", label_scale, "pass the standard deviation of the noiseless labels", above=0)
+    remedy = "pass the standard deviation of the noiseless labels"
+    scale = checks.array("label_scale", label_scale, remedy, above=0, most=LARGEST)
     r = checks.array("ratio", ratio, "pass d/h, columns over rows of W", above=0)
     b, b_t = _sloped(activation).slope, normalized(teacher, "teacher").slope
     theta = r * (scale * b_t / b) ** 2
@@ -138,9 +140,9 @@ def conjugate_outlier(
     >>> round(outlier.location, 3), outlier.detached
     (23.947, True)
     """
-    values = checks.array("weight_eigenvalue", weight_eigenvalue, "pass eigenvalues of W^T W/h", above=0)
-    per_input = checks.positive("samples_per_input", samples_per_input, "pass n/d")
-    per_width = checks.positive("samples_per_width", samples_per_width, "pass n/h")
+    values = checks.array("weight_eigenvalue", weight_eigenvalue, "pass eigenvalues of W^T W/h", above=0, most=LARGEST)
+    per_input = checks.within("samples_per_input", samples_per_input, 1e-12, 1e12, "pass n/d")
+    per_width = checks.within("samples_per_width", samples_per_width, 1e-12, 1e12, "pass n/h")
     square = _sloped(activation).slope ** 2
     g, c = 1 / per_width, per_input / per_width
     critical = _critical(square, g, c)

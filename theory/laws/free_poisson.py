@@ -41,7 +41,7 @@ class FreePoisson(Law):
     jump: Law | Iterable[tuple[float, float]]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rate", checks.positive("rate", self.rate, "pass the expected number of jumps"))
+        object.__setattr__(self, "rate", checks.within("rate", self.rate, 1e-15, 1e15, "pass the mean number of jumps"))
         companion = GeneralizedMarchenkoPastur(self.rate, as_population(self.jump))
         object.__setattr__(self, "jump", companion.population)
         object.__setattr__(self, "_companion", companion)

@@ -51,7 +51,7 @@ class GeneralizedMarchenkoPastur(Law):
     population: Population
 
     def __post_init__(self) -> None:
-        ratio = checks.positive("ratio", self.ratio, "pass columns / rows of the matrix")
+        ratio = checks.within("ratio", self.ratio, 1e-15, 1e15, "pass columns / rows of the matrix")
         population = as_population(self.population)
         if population == ((0.0, 1.0),):
             raise ValueError("population must not be 0 alone; got weight 1 at 0; every eigenvalue is 0 then")

@@ -52,7 +52,7 @@ class InformationPlusNoise(Law):
     variance: float = 1.0
 
     def __post_init__(self) -> None:
-        ratio = checks.positive("ratio", self.ratio, "pass columns / rows of the matrix")
+        ratio = checks.within("ratio", self.ratio, 1e-15, 1e15, "pass columns / rows of the matrix")
         variance = checks.positive("variance", self.variance, "pass the variance of one entry")
         signal = as_population(self.signal)
         points = [x for p in signal.bands for x in p] if isinstance(signal, Law) else [t for t, _ in signal]
@@ -62,6 +62,9 @@ class InformationPlusNoise(Law):
         zero, least = sum(w for t, w in atoms if t == 0), max(0.0, 1 - 1 / ratio)
         if zero < least - 1e-12:
             raise ValueError(f"signal must have weight {least:g} at 0 (rank of A^T A); got {zero:g}; add zeros")
+        if max(points) > 0 and not 1e-20 <= variance / max(points) <= 1e20:
+            raise ValueError(f"variance must lie between 1e-20 and 1e20 of the signal's largest value {max(points):g}; "
+                             f"got {variance:g}; leave out the smaller of the two")
         for name, value in (("ratio", ratio), ("variance", variance), ("signal", signal)):
             object.__setattr__(self, name, value)
 

@@ -46,7 +46,7 @@ class LevyWigner(TabulatedSymmetricLaw):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", _checked(self.alpha))
-        object.__setattr__(self, "scale", checks.positive("scale", self.scale, "pass the scale of the entries"))
+        object.__setattr__(self, "scale", checks.within("scale", self.scale, 1e-100, 1e100, "pass that of the entries"))
 
     @classmethod
     def examples(cls) -> Sequence["LevyWigner"]:
@@ -121,8 +121,8 @@ class LevyWishart(TabulatedPositiveLaw):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", _checked(self.alpha))
-        object.__setattr__(self, "ratio", checks.positive("ratio", self.ratio, "pass columns / rows of the matrix"))
-        object.__setattr__(self, "scale", checks.positive("scale", self.scale, "pass the scale of the entries"))
+        object.__setattr__(self, "ratio", checks.within("ratio", self.ratio, 1e-15, 1e15, "pass columns / rows"))
+        object.__setattr__(self, "scale", checks.within("scale", self.scale, 1e-100, 1e100, "pass that of the entries"))
 
     @classmethod
     def examples(cls) -> Sequence["LevyWishart"]:

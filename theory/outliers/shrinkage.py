@@ -73,7 +73,7 @@ def hard_threshold(ratio: float, variance: float | None = None, *, median: float
     >>> round(hard_threshold(1.0, variance=1.0), 6), round(hard_threshold(0.5, median=1.0), 5)
     (2.309401, 2.17119)
     """
-    c = checks.positive("ratio", ratio, "pass cols / rows of the matrix")
+    c = checks.within("ratio", ratio, 1e-15, 1e15, "pass cols / rows of the matrix")
     factor = (2 * (c + 1) + 8 * c / (c + 1 + (c**2 + 14 * c + 1) ** 0.5)) ** 0.5
     if variance is not None and median is None:
         return factor * checks.positive("variance", variance, "pass rows times the variance of one entry") ** 0.5

@@ -88,6 +88,10 @@ def gradient_descent_risk(
     rate = checks.positive("learning_rate", learning_rate, "pass the rate of the loss with 1/(2n)")
     problem = _problem(ratio, population, signal_norm, noise_std, alignment)
     most = max(float(np.max(k, initial=0.0)), 1.0)
+    reach = rate * problem.edge * most
+    if not reach <= LATEST / 1e20:
+        raise ValueError(f"learning_rate times steps must be at most {LATEST / 1e20 / problem.edge:.3g} here; got "
+                         f"{rate * most!r}; use gradient_flow_risk at time infinity for the limit")
     right = max((2 + 1 / most) / rate, problem.edge * (1 + 1 / most))
     circle = contour(problem.edge, min(problem.edge, 1 / (rate * most)), right)
     power = k.ravel()[:, None] * np.log1p(-rate * circle.points)

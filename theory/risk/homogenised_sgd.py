@@ -52,7 +52,7 @@ def homogenised_sgd(
     [1.125, 0.2571, 0.1047]
     """
     t = _times("time", time)
-    rate = checks.positive("learning_rate", learning_rate, "pass the step size for rows of norm 1")
+    rate = _rate(learning_rate, "pass the step size for rows of norm 1")
     modes = _multi_pass(ratio, population, signal_norm, noise_norm, alignment, rate * float(np.max(t, initial=0.0)))
     kicks = rate**2 * modes.kicks
     flat = t.ravel()
@@ -78,11 +78,12 @@ def streaming_sgd(
     [0.2803, 0.0676]
     """
     t = _times("time", time)
-    rate = checks.positive("learning_rate", learning_rate, "pass the step size times the dimension")
+    rate = _rate(learning_rate, "pass the step size times the dimension")
     floor = checks.square("noise_std", noise_std, "pass the standard deviation of the label noise") / 2
     h = nodes(population, finest=_finest(rate * float(np.max(t, initial=0.0))))
     energy = _square(signal_norm) / 2 * signal_weights(h, alignment) * h.values
-    response = _response(-2 * rate * h.values, rate**2 * h.weights * h.values**2, energy)
+    with np.errstate(over="ignore"):  # eigenvalues of 1e160: infinite
+        response = _response(-2 * rate * h.values, rate**2 * h.weights * h.values**2, energy)
     flow = floor + np.exp(-2 * rate * t.ravel()[:, None] * h.values) @ energy
     return SGDCurve(shaped(_overflowed(_flow(response, t.ravel(), floor)), t.shape), shaped(flow, t.shape))
 
@@ -111,7 +112,7 @@ def batch_sgd(
     z = checks.positive("fraction", fraction, "pass batch size / samples")
     if z > 1:
         raise ValueError(f"fraction must be at most 1; got {z!r}; pass batch size / samples")
-    rate = checks.positive("learning_rate", learning_rate, "pass the step size for rows of norm 1") * z
+    rate = _rate(learning_rate, "pass the step size for rows of norm 1") * z
     replacement = checks.flag("replacement", replacement, "pass False for batches drawn without it")
     last = float(np.max(k, initial=0.0))
     r = checks.positive("ratio", ratio, "pass columns / rows of A")
@@ -162,7 +163,11 @@ class _Response(NamedTuple):
 
 def law_of_rows(ratio: float, population: Population) -> Population:
     """The given population, or that of independent entries of variance 1/d."""
-    return MarchenkoPastur(ratio, 1 / ratio) if population is None else population
+    if population is not None:
+        return population
+    # beyond, the band is narrower than 1e6 units in the last place of its own position
+    r = checks.within("ratio", ratio, 1e-12, 1e12, "pass eigenvalues of A^T A as the population")
+    return MarchenkoPastur(r, 1 / r)
 
 
 def _multi_pass(
@@ -218,6 +223,10 @@ def _finest(reach: float) -> float:
 
 def _square(signal_norm: float) -> float:
     return checks.square("signal_norm", signal_norm, "pass the norm of the solution")
+
+
+def _rate(learning_rate: float, remedy: str) -> float:
+    return checks.within("learning_rate", learning_rate, 1e-150, 1e100, remedy)
 
 
 def _times(name: str, values: ArrayLike) -> FloatArray:

@@ -65,7 +65,7 @@ def random_barrier(strengths: ArrayLike, width: int) -> float:
 
 
 def _strengths(strengths: ArrayLike) -> FloatArray:
-    u = checks.array("strengths", strengths, "pass singular values of the product")
+    u = checks.array("strengths", strengths, "pass singular values of the product", most=1e150)
     if u.ndim != 1 or np.any(u < 0):
         shown = checks.shown(strengths)
         raise ValueError(f"strengths must be a 1-d array of numbers >= 0; got {shown}; pass singular values")

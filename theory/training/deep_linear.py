@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory import checks
 from theory.training import deep_modes, unbalanced
-from theory.training.stationary import checked_depth
+from theory.training.stationary import LARGEST, checked_depth
 
 FloatArray = NDArray[np.float64]
 
@@ -148,8 +148,8 @@ def _by_mode(
 
 def _arguments(time: ArrayLike, target: ArrayLike, start: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
     t = checks.array("time and strengths", time, "pass numbers >= 0")
-    s = checks.array("target", target, "pass singular values of the target")
-    u = checks.array("start", start, "pass strengths >= 0")
+    s = checks.array("target", target, "pass singular values of the target", most=LARGEST)
+    u = checks.array("start", start, "pass strengths >= 0", most=LARGEST)
     for name, values in (("time and strengths", t), ("start", u)):
         if np.any(values < 0):
             raise ValueError(f"{name} must be >= 0; got {values[values < 0].flat[0].item()!r}; pass numbers >= 0")

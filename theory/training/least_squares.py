@@ -75,7 +75,8 @@ def loss_curve(
     flat = k.ravel()[:, None]
 
     def square(x: FloatArray) -> FloatArray:
-        return _remaining(flat, eta * x, method, m) ** 2
+        with np.errstate(over="ignore"):
+            return _remaining(flat, eta * x, method, m) ** 2
 
     h = nodes(curvature, rows=square)
     weights = checks.square("distance", distance, "pass |w - w*| at step 0") * signal_weights(h, alignment)
@@ -95,7 +96,8 @@ def _remaining(k: FloatArray, x: FloatArray, method: Method, m: float) -> FloatA
     else:
         total, product = m + first, m + 0 * x
     half = total / 2
-    root = np.sqrt((half**2 - product).astype(np.complex128))
+    with np.errstate(over="ignore"):  # a diverging mode
+        root = np.sqrt((half**2 - product).astype(np.complex128))
     larger = np.where(half >= 0, half + root, half - root)  # for complex roots either has the larger modulus
     safe = np.where(larger == 0, 1.0, larger)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from theory import checks
 
 FloatArray = NDArray[np.float64]
+LARGEST = 1e100  # strengths: their powers are of order 2 + 2/depth
 
 
 class Stationary(NamedTuple):
@@ -48,7 +49,7 @@ def stationary_strength(target: ArrayLike, weight_decay: ArrayLike, *, depth: fl
     >>> round(stationary_strength(1.0, 0.5, depth=3).critical_decay, 4)
     0.4725
     """
-    s = checks.array("target", target, "pass singular values of the target, at least 0")
+    s = checks.array("target", target, "pass singular values of the target, at least 0", most=LARGEST)
     decay = checks.array("weight_decay", weight_decay, "pass numbers >= 0")
     for name, values in (("target", s), ("weight_decay", decay)):
         if np.any(values < 0):
@@ -95,7 +96,7 @@ def rank_curve(targets: ArrayLike, weight_decay: ArrayLike, *, depth: float = 2)
     ([2.749, 1.89, 1.0], [3, 2, 1])
     """
     decay = checks.array("weight_decay", weight_decay, "pass numbers >= 0")
-    s = checks.array("targets", targets, "pass singular values of the target, at least 0")
+    s = checks.array("targets", targets, "pass singular values of the target, at least 0", most=LARGEST)
     modes = stationary_strength(s.ravel(), decay[..., None], depth=depth).strength
     hard = np.sum(modes > 0, axis=-1)
     return RankCurve(effective_rank(modes), hard if np.ndim(hard) else int(hard))
