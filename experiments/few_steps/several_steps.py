@@ -16,6 +16,7 @@ PAPER = "2406.04657"
 WITHIN = 0.01  # relative, allowed of the formula where it holds
 VALID = 1 - 2 * WITHIN  # of the formula's own share of u_1 in span{sgn a, a}: what lies outside costs s_1 half as much
 PATH = 0.03  # relative, allowed of the mean-field path: its own bias is 1 to 4 % (docs/few_steps_theory.md)
+LOSS = 0.1  # of its loss, whose errors docs/few_steps_theory.md measures up to 8 %: set after those measurements
 BULK = 0.0051  # sup distance allowed between the network's bulk and its observers', Adam: the largest of three
 SECOND = 0.014  # networks of another implementation (few_steps.md, 3.1), as this, between their second singular values
 BEYOND = 1.01  # times the largest bulk singular value of any set of observers: past it, an outlier
@@ -150,7 +151,7 @@ def claims(r):
 
 def from_constants(at, what, measured):
     """The mean-field path: stored before anything was trained."""
-    variance = bulk_variance(at)
+    variance, loss = bulk_variance(at), at["training_loss"].transpose("iteration", ...).values
     for step in at.steps[1:]:
         says = at.predicted.sel(step=step)
         source, words = "theory.adam_path", f"{what}, step {step}: "
@@ -158,6 +159,9 @@ def from_constants(at, what, measured):
                            float(says["largest_singular_value"]), sigmas=2, relative=PATH)
         yield claim.equals(words + "bulk variance from the constants alone", source, variance[step],
                            float(says["bulk_variance"]), sigmas=2, relative=PATH)
+        if np.isfinite(loss[step]).any():  # of the last step where a further one was taken
+            yield claim.equals(words + "training loss from the constants alone", source, loss[step],
+                               float(says["loss"]), sigmas=2, relative=LOSS)
 
 
 def bulk_variance(at, matrix="W"):
