@@ -40,7 +40,9 @@ class AdamBulk(StepBulk):
     q^2 as in `adam_step`; mean 1 + eta^2 (1 - kappa^2). For inputs > width an atom of mass 1 - width/inputs sits at 0.
     As n -> oo the law has no upper edge, for residuals are unbounded; rho_i are therefore the n quantiles
     (i - 1/2)/n of the squared residual, and everything near the upper edge belongs to this n: `singular_value` is the
-    estimate to compare with a matrix, the edge an upper bound to it. For small rates this is Marchenko-Pastur.
+    estimate to compare with a matrix, the edge an upper bound to it. For small rates this is Marchenko-Pastur. Above
+    rates of some sqrt(width) columns in which no row's sign differs have no noise, and leave the law: at 3000 it has
+    942 of 1000 eigenvalues past the initial edge where 834 are measured (790 columns with a flip expected).
     Derived for this package for odd activations; simulated at n, d, h = 2000, 1000, 1500 the second singular value is
     met to 1 %, the distribution function to .003 - .007, of which .003 is the fluctuation of one matrix.
     Raises ValueError as `adam_step` does, and for functions that cannot be hashed; ArithmeticError where the equations
