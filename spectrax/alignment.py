@@ -19,6 +19,18 @@ def overlaps(vectors: np.ndarray, directions: np.ndarray) -> np.ndarray:
     return cosines if np.ndim(vectors) > 1 else cosines[0]
 
 
+def sign_basis(vector: np.ndarray) -> np.ndarray:
+    """Orthonormal basis of span{sgn(a), a} of a vector a (d,), its first column along sgn(a): (d, 2).
+
+    A vector that is a multiple of its signs spans one direction: the second column is 0.
+    """
+    sign = np.sign(vector) / np.linalg.norm(np.sign(vector))
+    rest = vector - sign * (sign @ vector)
+    norm = np.linalg.norm(rest)
+    second = rest / norm if norm > 1e-9 * np.linalg.norm(vector) else np.zeros_like(rest)
+    return np.stack([sign, second], axis=1)
+
+
 def agreement(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Squared overlaps <a_i, b_j>^2 of two sets of unit vectors: (d, k), (d, l) -> (k, l).
 

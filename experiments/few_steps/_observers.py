@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from spectrax.alignment import sign_basis
 from spectrax.captures import Capture
 from spectrax.models import TwoLayer
 from spectrax.models.two_layer import Frozen
@@ -48,9 +49,7 @@ def projections() -> Capture:
 
     def measure(moment, view):
         a = readout_of(moment.state, view.name)
-        sign = np.sign(a) / len(a) ** 0.5
-        rest = a - sign * (sign @ a)
-        basis = np.stack([sign, rest / np.linalg.norm(rest)], axis=1)
+        basis = sign_basis(a)
         weights, parts = moment.matrix(view), moment.decomposition(view)
         first = weights - moment.drift(view)
         off = weights - basis @ (basis.T @ weights)
@@ -60,7 +59,7 @@ def projections() -> Capture:
             "projection": weights.T @ basis,
             "drift": decompose(weights - first, 1).eigenvalues[-1] ** 0.5 if moment.step else 0.0,
             "signal_share": np.sum((basis.T @ u) ** 2),
-            "left_sign": (sign @ u) ** 2,
+            "left_sign": (basis[:, 0] @ u) ** 2,
             "teacher": (teacher @ v) ** 2,
             "memory": np.sum(off * first) / weights.size,
         }

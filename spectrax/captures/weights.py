@@ -58,10 +58,10 @@ def overlaps() -> Capture:
         if teacher is not None and teacher.shape == (cols,):
             found["teacher_overlap"] = alignment.overlaps(parts.right, np.asarray(teacher))
         if readout is not None and readout.shape == (rows,):
-            sign = np.sign(readout) / np.linalg.norm(np.sign(readout))
+            basis = alignment.sign_basis(readout)
             found["readout_overlap"] = alignment.overlaps(parts.left, readout)
-            found["readout_sign_overlap"] = alignment.overlaps(parts.left, sign)
-            found["projection"] = moment.matrix(view).T @ _basis(sign, readout)
+            found["readout_sign_overlap"] = alignment.overlaps(parts.left, basis[:, 0])
+            found["projection"] = moment.matrix(view).T @ basis
         return found
 
     schema = {
@@ -110,11 +110,3 @@ def readout_of(state) -> np.ndarray | None:
             vector = np.asarray(tree["readout"], np.float64)
             return vector if vector.ndim == 1 and np.any(vector) else None
     return None
-
-
-def _basis(sign, readout):
-    rest = readout - sign * (sign @ readout)
-    norm = np.linalg.norm(rest)
-    # a Rademacher readout is its own sign: one direction, the second column of U is zero
-    second = rest / norm if norm > 1e-9 * np.linalg.norm(readout) else np.zeros_like(rest)
-    return np.stack([sign, second], axis=1)
