@@ -85,6 +85,17 @@ def array(
     return numbers
 
 
+def numbers(name: str, values: Any, kind: Any = np.float64) -> NDArray[Any]:
+    """Returns `values` as an array of real (or complex) numbers, NaN and infinity allowed, or raises ValueError."""
+    must = "real numbers" if kind is np.float64 else "numbers"
+    try:
+        if values is None or (kind is np.float64 and np.iscomplexobj(values)):
+            raise TypeError
+        return np.asarray(values, dtype=kind)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be {must}; got {shown(values)}; pass a number or an array") from None
+
+
 def together(**arrays: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """Returns the arrays in their common shape, or raises ValueError naming the shapes that don't broadcast."""
     try:

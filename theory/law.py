@@ -31,7 +31,7 @@ def elementwise(method: Callable[[Any, FloatArray], FloatArray]) -> Callable[[An
 
     @functools.wraps(method)
     def call(self: Any, x: ArrayLike) -> Any:
-        x = np.asarray(x, dtype=np.float64)
+        x = checks.numbers("argument of a law", x)
         with np.errstate(all="ignore"):
             if x.ndim:
                 return method(self, x)
@@ -131,7 +131,7 @@ class Law(ABC):
         Complex z give complex values, real z real ones; 0 at infinity. On the support itself the value is NaN: the
         limits from above and below differ there.
         """
-        z = np.asarray(z)
+        z = checks.numbers("z", z, np.complex128) if np.iscomplexobj(z) else checks.numbers("z", z)
         complex_input = np.iscomplexobj(z)
         flat = z.astype(np.complex128).ravel()
         infinite = np.isinf(flat)

@@ -70,3 +70,12 @@ def test_units_do_not_matter():
 def test_bad_spectra_raise_one_line(values, ratio):
     with pytest.raises(ValueError, match=r"^\w+ must .*; got .*; [^\n]*$"):
         estimate_population(values, ratio)
+
+
+@pytest.mark.parametrize("ratio", [0.2, 2.0])
+def test_zeros_of_the_population_are_found(ratio):
+    share = 0.3 if ratio < 1 else 0.7  # above ratio 1 more zeros than the rank leaves
+    law = GeneralizedMarchenkoPastur(ratio, [(0, share), (5, 1 - share)])
+    found = estimate_population(law.quantile((np.arange(500) + 0.5) / 500), ratio)
+    assert found[0] == (0.0, pytest.approx(share, abs=1e-3))
+    assert sum(w for x, w in found if 4.9 < x < 5.1) == pytest.approx(1 - share, abs=1e-3)

@@ -126,3 +126,16 @@ def test_negative_values_and_constants_are_refused_or_scaled():
     with pytest.raises(ValueError, match=r"^first must not be constant; got .*; use free_product"):
         FreeProduct(PointMasses([(2.0, 1.0)]), SQUARE)
     assert FreeProduct(SQUARE, SQUARE).scaled(-1.0).bands == ((-6.75, 0.0),)
+
+
+@pytest.mark.parametrize("small", [0.1, 1e-2, 1e-4, 1e-6])
+def test_a_pair_of_values_decades_apart_times_itself_is_symmetric(small):
+    # x -> small^2/x maps the law to itself: both factors are inverse to themselves times `small`
+    pair = PointMasses([(small, 0.5), (1.0, 0.5)])
+    law = free_product(pair, pair)
+    y = small * (1 / small) ** np.array([1e-3, 0.1, 0.5, 0.9, 0.99, 0.999])
+    x = small**2 / y
+    # 1e-12: the rounding of x next to the hard edges at small^2 and 1
+    assert x * law.pdf(x) == pytest.approx(y * law.pdf(y), rel=1e-11)
+    assert law.expectation(np.ones_like) == pytest.approx(1, abs=1e-12)
+    assert law.cdf(small) == pytest.approx(0.5, abs=1e-12)

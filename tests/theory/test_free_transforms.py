@@ -127,3 +127,8 @@ def test_roots_are_found_to_rounding_in_their_brackets():
     roots = np.array([1e-9, 0.5, 3.0])
     found = bracketed_roots(lambda x: (x - roots) ** 3 + (x - roots), np.array([0.0, 0.0, 2.0]), np.array([1.0, 9, 4]))
     assert found == pytest.approx(roots, rel=1e-13)
+
+
+def test_the_transforms_of_a_constant_are_constant():
+    assert r_transform(PointMasses([(3.0, 1.0)]), 0.1) == 3
+    assert s_transform(PointMasses([(3.0, 1.0)]), [0.1, -0.2]).tolist() == [1 / 3, 1 / 3]

@@ -74,6 +74,13 @@ def test_every_law_refuses_to_draw_a_part_of_a_matrix(law, n):
         law.sample_matrix(n, np.random.default_rng(0))
 
 
+@pytest.mark.parametrize("argument", ["a", None, 1 + 1j, [[1.0], [1.0, 2.0]]], ids=str)
+@pytest.mark.parametrize("name", ["pdf", "cdf", "sf", "quantile"])
+def test_what_is_no_real_number_is_refused(name, argument):
+    with pytest.raises(ValueError, match=r"^argument of a law must be real numbers; got .*; pass a number"):
+        getattr(MarchenkoPastur(0.5), name)(argument)
+
+
 def test_the_search_finds_all_laws():
     assert {type(law).__name__ for law in _laws()} >= {"MarchenkoPastur", "Semicircle", "SingularValues", "TracyWidom"}
 

@@ -1,4 +1,4 @@
-"""Populations without ends, or down to 0, under a generalised Marchenko-Pastur law: tails, the value at 0, refusals."""
+"""Populations without ends, over decades or down to 0 under a generalised Marchenko-Pastur law: tails, 0, refusals."""
 
 import math
 import time
@@ -11,10 +11,12 @@ from mpmath import mp
 from theory import (
     AlphaStable,
     Exponential,
+    FMatrix,
     FreePoisson,
     GeneralizedMarchenkoPastur,
     HighTemperatureMarchenkoPastur,
     InverseHighTemperatureMarchenkoPastur,
+    InverseMarchenkoPastur,
     LevyWishart,
     MarchenkoPastur,
     Semicircle,
@@ -123,3 +125,29 @@ def test_nan_is_answered_at_once():
     for law in laws:
         assert np.all(np.isnan(law.pdf(np.full(1000, np.nan))))
     assert time.process_time() - start < 2  # the population's table; no point is solved
+
+
+@pytest.mark.parametrize(("ratio", "population"), [
+    (0.5, InverseMarchenkoPastur(0.9935)), (0.2, FMatrix(0.01, 0.9999)), (0.9, InverseMarchenkoPastur(0.999)),
+], ids=str)
+def test_a_population_over_many_decades_keeps_its_lower_part(ratio, population):
+    # next to 0 psi is linear only below the smallest value, a millionth of the largest and less
+    law = GeneralizedMarchenkoPastur(ratio, population)
+    assert law.expectation(np.ones_like) == pytest.approx(1, abs=1e-12)
+
+
+def test_an_inverse_wishart_population_gives_the_f_matrix_down_to_its_lower_edge():
+    law, f = GeneralizedMarchenkoPastur(0.5, InverseMarchenkoPastur(0.995)), FMatrix(0.5, 0.995)
+    x = f.quantile(np.array([1e-6, 1e-3, 0.05, 0.5, 0.99]))
+    assert law.pdf(x) == pytest.approx(f.pdf(x), rel=1e-10)
+    assert law.cdf(x) == pytest.approx(f.cdf(x), abs=1e-11)
+
+
+def test_a_cubic_pole_keeps_its_law_to_the_smallest_doubles():
+    population = ((1, 0.5), (-1, 0.5))
+    law = GeneralizedMarchenkoPastur(1.0, population)  # E 1/T = 0: psi(u) = u^3 + ... next to 0
+    x = np.array([1e-30, 1e-40, 1e-100, 1e-300])
+    expected = np.sqrt(3) / 2 / np.pi * x ** (-1 / 3)  # u = x^(1/3) exp(i pi/3), pdf = Im u/(pi |u|^2)
+    assert law.pdf(x) == pytest.approx(expected, rel=1e-9)
+    assert law.cdf(0.0) == pytest.approx(0.5, abs=1e-14)
+    assert FreePoisson(1.0, population).quantile(0.5) == pytest.approx(0, abs=1e-15)

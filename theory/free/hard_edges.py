@@ -27,12 +27,12 @@ def near_hard_edge(law: "Subordinated", x0: float, band: int, distance: FloatArr
     known = _about(law, x0) is not None if law._hard(x0) else False
     if not law._hard(x0) or (x0 == 0 and not known):  # next to 0 products keep relative digits as they are
         return np.zeros(distance.shape, bool)
-    return (distance > 0) & (distance < (NEAR if known else NODES[0] ** 2) * _size(law, band))
+    return (distance > 0) & (distance < (NEAR if known else NODES[0] ** 2) * _size(law, band, x0))
 
 
 def hard_density(law: "Subordinated", x0: float, band: int, distance: FloatArray) -> FloatArray:
     """The density at x0 + distance, to the relative digits of `distance` (m,), all of one sign, in this band."""
-    local, size = _about(law, x0), math.copysign(_size(law, band), distance[0])
+    local, size = _about(law, x0), math.copysign(_size(law, band, x0), distance[0])
     if local is None:
         x = x0 + size * NODES**2
         root, found = np.sqrt((x - x0) / size), np.sqrt(distance / size)
@@ -57,7 +57,7 @@ def _about(law: "Subordinated", x0: float) -> "Subordinated | None":
     return law._about(x0)
 
 
-def _size(law: "Subordinated", band: int) -> float:
-    """The width of a band, or that of the law if it is narrower."""
+def _size(law: "Subordinated", band: int, x0: float) -> float:
+    """The width of a band, or that of the law if it is narrower; of a product off 0 no more than x0 itself."""
     low, high = law.bands[band]
-    return min(high - low, law._width)
+    return law._scale_at(x0, min(high - low, law._width))

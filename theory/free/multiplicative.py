@@ -231,10 +231,13 @@ class FreeProduct(Subordinated):
         infinite = self._signed and _diverges(self._ordered[1])
         return ((0.0, 0.0), *pairs) if infinite else tuple(pairs)
 
+    def _scale_at(self, x0: float, size: float) -> float:
+        return min(size, abs(x0)) if x0 != 0 else size
+
     @property
-    def _blind(self) -> tuple[float, ...]:
-        """With an atom at 0 also that: the density is what m leaves beside the pole."""
-        zero = (0.0,) if self._signed and _at_zero(self._ordered[1]) > 0 else ()
+    def _blind(self) -> Pairs:
+        """With an atom at 0 also that: the density is what m leaves beside the pole, whose rounding is 1e-9 there."""
+        zero = ((0.0, 1e-8),) if self._signed and _at_zero(self._ordered[1]) > 0 else ()
         return (*super()._blind, *zero)
 
     @property

@@ -59,9 +59,13 @@ class Subordinated(Law):
         """Roughly the middle of the law and its width, for an unbounded law."""
 
     @property
-    def _blind(self) -> tuple[float, ...]:
-        """Places next to which the density is interpolated: T_x is nearly the identity there."""
-        return tuple(x for x, mass in _poles(self).items() if math.isnan(mass))
+    def _blind(self) -> Pairs:
+        """(place, reach as a share of the width): where the density is interpolated, T_x being nearly the identity."""
+        return tuple((x, 2e-4) for x, mass in _poles(self).items() if math.isnan(mass))
+
+    def _scale_at(self, x0: float, size: float) -> float:
+        """The scale on which the density may vary next to a pole, at most the given size."""
+        return size
 
     def _hard(self, x0: float) -> bool:
         """Whether the density is infinite at x0."""
@@ -148,8 +152,8 @@ class Subordinated(Law):
 
     def _density(self, x: FloatArray, band: int) -> FloatArray:
         low, high = self.bands[band]
-        for x0 in self._blind:
-            reach = 2e-4 * min(high - low, self._width)
+        for x0, share in self._blind:
+            reach = share * self._scale_at(x0, min(high - low, self._width))
             near = np.abs(x - x0) < reach
             if np.any(near) and low < x0 - 3 * reach and x0 + 3 * reach < high:
                 # the fixed point is lost here, the density is smooth

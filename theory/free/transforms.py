@@ -65,6 +65,9 @@ def r_transform(law: Law, g: ArrayLike) -> Any:
 
     require_eigenvalues("law", law)
     g = checks.array("g", g, "pass real values of G outside the support")
+    constant = point(law)
+    if constant is not None:
+        return np.full(g.shape, constant) if g.ndim else constant
     gap = outer_gap(law, multiplicative=False)
     checked_range("g", g, gap.lowest, gap.highest)
     closed = closed_r_transform(law)
@@ -87,6 +90,9 @@ def s_transform(law: Law, z: ArrayLike) -> Any:
     require_eigenvalues("law", law)
     require_positive("law", law)
     z = checks.array("z", z, "pass real values of psi outside the support")
+    constant = point(law)
+    if constant is not None and constant > 0:
+        return np.full(z.shape, 1 / constant) if z.ndim else 1 / constant
     gap = outer_gap(law, multiplicative=True)
     checked_range("z", z, gap.lowest, gap.highest)
     # (1 + z)/(z w) with w - F(w) = r, F = w/(1 + z): nothing cancels at z = 0, where w is infinite

@@ -99,7 +99,8 @@ class FreePoisson(Law):
         """inf{x: cdf(x) >= p}; 0 through the mass of the atom."""
         checks.probabilities(p)
         atom = self.atoms[0][1] if self.atoms else 0.0
-        negative = self.rate * self._companion.cdf(-5e-324)  # mass below 0
+        zero = sum(mass for x, mass in self._companion.atoms if x == 0)
+        negative = self.rate * max(self._companion.cdf(0.0) - zero, 0.0)  # mass below 0
         low, high = p <= negative, p > negative + atom
         x = np.where(np.isnan(p), np.nan, 0.0)
         x[low] = self._companion.quantile(np.minimum(p[low] / self.rate, 1.0))

@@ -55,6 +55,11 @@ class GeneralizedMarchenkoPastur(Law):
         population = as_population(self.population)
         if population == ((0.0, 1.0),):
             raise ValueError("population must not be 0 alone; got weight 1 at 0; every eigenvalue is 0 then")
+        if not isinstance(population, Law):
+            sizes = [abs(t) for t, _ in population if t != 0]
+            if not (1e-150 <= max(sizes) <= 1e150 and max(sizes) <= 1e16 * min(sizes)):
+                raise ValueError("population must have sizes from 1e-150 to 1e150, nonzero ones within 16 decades; got "
+                                 f"{min(sizes):g} to {max(sizes):g}; rescale it, or put the smallest at 0")
         if isinstance(population, Law) and population.tail_index < LIGHTEST_TAIL:
             raise ValueError(f"population must have a tail index of at least {LIGHTEST_TAIL:g}; got "
                              f"{population.tail_index:g} from {population!r}; pass some hundred of its quantiles as "

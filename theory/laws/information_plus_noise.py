@@ -62,8 +62,8 @@ class InformationPlusNoise(Law):
         zero, least = sum(w for t, w in atoms if t == 0), max(0.0, 1 - 1 / ratio)
         if zero < least - 1e-12:
             raise ValueError(f"signal must have weight {least:g} at 0 (rank of A^T A); got {zero:g}; add zeros")
-        if max(points) > 0 and not 1e-20 <= variance / max(points) <= 1e20:
-            raise ValueError(f"variance must lie between 1e-20 and 1e20 of the signal's largest value {max(points):g}; "
+        if max(points) > 0 and not 1e-12 <= variance / max(points) <= 1e20:
+            raise ValueError(f"variance must lie between 1e-12 and 1e20 of the signal's largest value {max(points):g}; "
                              f"got {variance:g}; leave out the smaller of the two")
         for name, value in (("ratio", ratio), ("variance", variance), ("signal", signal)):
             object.__setattr__(self, name, value)

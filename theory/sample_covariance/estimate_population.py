@@ -21,7 +21,8 @@ def estimate_population(eigenvalues: ArrayLike, ratio: float) -> Pairs:
         z + 1/m_(z) = ratio int t/(1 + t m_(z)) dH(t),   m_ the Stieltjes transform of the companion
 
     is linear in H: with the observed m_ at 60 points z it is solved for weights >= 0 on a grid between the extreme
-    nonzero eigenvalues, and neighbouring grid points are merged. Eigenvalues are those of X^T X/n, its zeros included.
+    nonzero eigenvalues (and at 0, where more of them are 0 than the rank leaves); neighbouring points are merged.
+    Eigenvalues are those of X^T X/n, its zeros included.
     The result is of the resolution that the noise allows: separate values far apart, an approximation by a few
     values for a continuous population. Wasserstein distance for {1, 3, 10}, equal weights (mean and largest of 4
     draws): n = 10 p, p = 300: .011, .017; n = 2 p: .11, .18; n = p = 900: .12, .20. Above ratio 1 only the mean and
@@ -47,6 +48,8 @@ def estimate_population(eigenvalues: ArrayLike, ratio: float) -> Pairs:
     z = np.geomspace(low, 1.5 * top, POINTS) * np.exp(1j * ANGLE)
     transform = -(1 - ratio) / z + ratio * np.mean(1 / (values - z[:, None]), axis=1)
     grid = np.geomspace(low, top, GRID)
+    if np.mean(values <= 1e-9 * top) > max(0.0, 1 - 1 / ratio) + 0.5 / len(values):  # more than the rank leaves
+        grid = np.append(0.0, grid)
     return _merged(grid, _weights(grid, ratio, z, transform))
 
 
@@ -62,7 +65,8 @@ def _weights(grid: FloatArray, ratio: float, z: NDArray[np.complex128], m: NDArr
 def _merged(grid: FloatArray, weights: FloatArray) -> Pairs:
     """Joins runs of neighbouring grid points that carry weight: one value between two grid points is shared by both."""
     used = np.flatnonzero(weights > LEAST)
-    runs = np.split(used, np.flatnonzero(np.diff(used) > 1) + 1)
+    apart = (np.diff(used) > 1) | (grid[used[:-1]] == 0)  # a value next to the smallest grid point isn't shared with 0
+    runs = np.split(used, np.flatnonzero(apart) + 1)
     masses = np.array([np.sum(weights[run]) for run in runs])
     centres = [np.sum(weights[run] * grid[run]) / np.sum(weights[run]) for run in runs]
     return tuple((float(x), float(w)) for x, w in zip(centres, masses / np.sum(masses), strict=True))

@@ -78,9 +78,12 @@ class SampleSpectrum:
         s, near = near_edge.leading(self.inverse, b, distance)
         s[distance == 0] = 0.0
         far = ~near & (distance != 0)
-        s[far] = self._solve(x[far]) - edge[far]
+        least = 1e-20 * self.inverse.largest
+        cusp = far & (edge == 0) & (np.abs(x) < least)  # psi(u) ~ u^3 where E 1/T = 0, which `leading` leaves out
+        s[far] = self._solve(np.where(cusp, np.copysign(least, x), x)[far]) - edge[far]
+        s[cusp] *= np.cbrt(np.abs(x[cusp]) / least)
         # elsewhere the offset from the edge would cost digits of Im u
-        polish = near | (np.abs(s) <= 4 * s.imag)
+        polish = near | ((np.abs(s) <= 4 * s.imag) & ~cusp)
         s[polish] = near_edge.offset(self.inverse, b[polish], distance[polish], s[polish])
         return edge, s
 

@@ -17,6 +17,7 @@ from theory.sample_covariance.support import zeros_beyond
 
 FloatArray = NDArray[np.float64]
 THIN = 1e-16  # |u| h(u), below rounding of psi
+LINEAR = 1e-9
 FLAT = 1e-14  # next to 0, where h may change by its own size within |u|
 
 
@@ -48,6 +49,11 @@ def density_at_zero(inverse: Any, x: FloatArray) -> tuple[FloatArray, NDArray[np
     u = np.where(near, x, 0.0) / -inverse.excess_at_zero
     h = np.asarray(inverse.law.pdf(u))
     near &= (u == 0) | (np.abs(u) * h <= FLAT)
+    # and psi(u) must be psi'(0) u there: not where a population of small values begins just beyond
+    off = near & (u != 0)
+    if np.any(off):
+        above = u[off] * (1 + 0.1j * np.sign(u[off]))
+        near[off] = np.abs(inverse.value(above) / above / -inverse.excess_at_zero - 1) <= LINEAR
     return h / -inverse.excess_at_zero, near
 
 
