@@ -104,7 +104,7 @@ def _write_counts(ax, table, counts, shift):
             before = np.mean(table[i, j] == 0)  # stripes are sorted by phase
             size = look.font_of(ax) - (0.5 if len(text) < 4 else 2.0)  # "8–12" must stay in its cell
             ax.text(j + shift - 0.5 + before + 0.5 * spiked.mean(), i, text, ha="center", va="center",
-                    fontsize=size, color="white" if heavy else look.INK)
+                    fontsize=size, color="white" if np.median(table[i, j][spiked]) > 1.5 else look.INK)
 
 
 def _draw_levels(ax, lines, rows):
