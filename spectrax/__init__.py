@@ -26,3 +26,7 @@ def __getattr__(name: str):
     module, attribute = _HOME[name]
     found = import_module(module)
     return found if attribute is None else getattr(found, attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

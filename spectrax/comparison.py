@@ -38,10 +38,12 @@ class Distances:
     edge_lower: Distance
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """A spectrum beside a law. `distances`, `outliers`, `phase` are computed when first asked for.
+    """A spectrum beside a law. `distances`, `outliers`, `phase` are computed when first asked for; `print` shows them.
 
+    The distances are to the law. Outliers and phase are judged against isotropic noise, whatever the law: a population
+    of several values makes a "heavy tail" there, of which the distances say whether the law explains it.
     variance: that of one entry of W, fitted on the bulk; the law carries it where `fitted`, i.e. no law was given.
     """
 
@@ -49,6 +51,16 @@ class Comparison:
     law: Any
     fitted: bool
     variance: float
+
+    def __str__(self) -> str:
+        d = self.distances
+        parts = [f"{name} {x.value:.4g} (p {x.p_value:.2g})" for name, x in
+                 (("sup distance", d.sup), ("Wasserstein", d.wasserstein), ("upper edge", d.edge_upper))]
+        return (f"{self.spectrum!r} beside {self.law!r}{' (fitted)' if self.fitted else ''}\n  to the law: "
+                f"{', '.join(parts)}\n  beside isotropic noise: {self.phase.name}, outliers {self.outliers.count}")
+
+    def __repr__(self) -> str:
+        return f"Comparison({self.spectrum!r}, {self.law!r}, fitted={self.fitted})"
 
     @cached_property
     def null(self) -> Null:
@@ -97,14 +109,17 @@ class Comparison:
 def compare(spectrum: Spectrum, law: Any = None) -> Comparison:
     """A spectrum beside a law of the same kind; without a law, Marchenko-Pastur with the variance of the bulk.
 
-    law: any `theory` law in the spectrum's own scale (`Spectrum.of` divides W^T W by rows, as `MarchenkoPastur.of`).
-    Raises ValueError for a law of eigenvalues against singular values and the reverse.
+    law: any `theory` law in the spectrum's own scale (`Spectrum.of` divides W^T W by rows, as `MarchenkoPastur.of`);
+    the distances are to it, outliers and phase are judged against isotropic noise. Raises ValueError for what is no
+    Spectrum, and for a law of eigenvalues against singular values and the reverse.
 
     >>> import numpy as np
     >>> noise = np.random.default_rng(0).standard_normal((60, 40))
     >>> compare(Spectrum.of(noise)).outliers.count
     0
     """
+    if not isinstance(spectrum, Spectrum):
+        raise ValueError(f"spectrum must be a Spectrum; got {type(spectrum).__name__}. Pass Spectrum.of(matrix).")
     variance = fit_variance(spectrum)
     if law is None:
         if not variance > 0:

@@ -59,9 +59,10 @@ def _named_runs(marked, count: int, words: str) -> list[str]:
 
 def announce(module: Any, config: Any, output: str | None) -> None:
     """What `run` would do: runs to do and done, where, expected time and memory. Runs nothing, writes nothing."""
-    from spectrax import experiment, runner  # not for `show`: they load jax
+    from spectrax import experiment, runner, sweep  # not for `show`: they load jax
 
     plan = runner.plan_of(module, config)
+    sweep.check(plan)
     identity = experiment.identity(module, config, plan)
     folder = Path(output) if output else experiment.folder_of("results", identity)
     points = plan.points()

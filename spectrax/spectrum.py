@@ -11,7 +11,7 @@ from spectrax.lapack import symmetric_eigen
 Kind = Literal["eigenvalues", "singular_values"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Spectrum:
     """Eigenvalues of W^T W / scale (or singular values of W / sqrt(scale)) of a (rows, cols) matrix W, ascending.
 
@@ -29,6 +29,7 @@ class Spectrum:
     scale: float = 1.0
 
     def __post_init__(self):
+        _real("values", self.values)
         values = np.array(self.values, dtype=np.float64)
         if values.ndim != 1 or values.size == 0:
             raise ValueError(f"values must be a one-dimensional, non-empty array; got shape {values.shape}.")
@@ -37,6 +38,9 @@ class Spectrum:
         if not (np.isfinite(self.scale) and self.scale > 0):
             raise ValueError(f"scale must be a positive finite divisor of W^T W; got {self.scale}.")
         object.__setattr__(self, "values", np.sort(values))
+
+    def __repr__(self) -> str:
+        return f"Spectrum({self.values.size} {self.kind}, shape={self.shape}, scale={self.scale:g})"
 
     @classmethod
     def of(cls, matrix: Any, layout: str = "out_in", scale: float | None = None) -> "Spectrum":
@@ -130,6 +134,11 @@ def decompose(matrix: np.ndarray, leading: int = 5) -> Decomposition:
     return Decomposition(np.maximum(values, 0.0), left, right)
 
 
+def _real(name: str, values: Any) -> None:
+    if np.iscomplexobj(values):
+        raise ValueError(f"{name} must be real; got complex numbers. The laws here are those of real matrices.")
+
+
 def as_out_in(matrix: Any, layout: str = "out_in") -> np.ndarray:
     """The matrix as a NumPy array of shape (outputs, inputs); ValueError for another layout or number of dimensions."""
     if layout not in ("out_in", "in_out"):
@@ -137,6 +146,7 @@ def as_out_in(matrix: Any, layout: str = "out_in") -> np.ndarray:
     array = matrix.detach().cpu().numpy() if hasattr(matrix, "detach") else np.asarray(matrix)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"matrix must be two-dimensional and not empty; got shape {array.shape}. Take a matrix view.")
+    _real("matrix", array)
     if not np.isfinite(np.asarray(array, dtype=np.float64)).all():
         raise ValueError("matrix must be finite; it holds NaN or infinity. Look at the step before the run diverged.")
     return array if layout == "out_in" else array.T

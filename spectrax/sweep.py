@@ -55,12 +55,31 @@ def run(
 
 
 def check(plan: Study | Grid) -> None:
-    """Raises what the plan's model raises for wrong sizes, without drawing weights: before a folder is made."""
+    """Raises what the plan's model raises for wrong sizes, without drawing weights: before a folder is made.
+
+    And ValueError for a minibatch larger than the train set.
+    """
     if isinstance(plan, Study):
         from spectrax.models.network import check_factory
 
         for name in plan.settings or (None,):
-            check_factory(plan.setting(name).model)
+            setting = plan.setting(name)
+            check_factory(setting.model)
+            _check_batches(setting)
+
+
+def _check_batches(setting: Any) -> None:
+    batches = [batch for o in (setting.optimizers or {}).values() if (batch := getattr(o, "batch", None)) is not None]
+    if not batches:
+        return
+    import contextlib
+
+    import jax
+
+    from spectrax.training import check_batch
+
+    with contextlib.suppress(jax.errors.JAXTypeError):  # a task that can't be traced is checked when it runs
+        check_batch(max(batches), jax.eval_shape(setting.task.draw, jax.random.key(0)).train.x.shape[0])
 
 
 def sweep(

@@ -60,9 +60,9 @@ def start(params: Tree, rest: Tree, *, program: Program, samples: int, trace: in
 
     Raises ValueError where the minibatch is larger than the train set.
     """
+    if program.batch is not None:
+        check_batch(program.batch, samples)
     batch = program.batch
-    if batch is not None and batch > samples:
-        raise ValueError(f"batch must not exceed the number of samples; got {batch} of {samples}. Use full batch.")
     opt_state = program.optimizer(jnp.float32(1.0)).init(params)
     order = jnp.zeros(0 if batch is None else samples, jnp.int32)
     return State(params, opt_state, rest, jnp.int32(0), jnp.full(trace, jnp.nan, jnp.float32), key, order)
@@ -117,6 +117,12 @@ def is_finite(state: State) -> jax.Array:
     taken = jnp.arange(state.losses.size) < state.step
     weights = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params)]
     return jnp.stack([*weights, jnp.isfinite(jnp.where(taken, state.losses, 0.0)).all()]).all()
+
+
+def check_batch(batch: int, samples: int) -> None:
+    """ValueError unless a minibatch fits into the train set."""
+    if batch > samples:
+        raise ValueError(f"batch must not exceed the number of samples; got {batch} of {samples}. Use full batch.")
 
 
 def check_rates(rates) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ import theory
 from experiments.few_steps import _reference_table
 from spectrax import captures, claim, figures, models, optimizers, sweep
 from spectrax.alignment import RandomOverlap
+from spectrax.models.network import has_features
 from spectrax.spectrum import Spectrum
 from spectrax.tasks import SingleIndex
 
@@ -52,11 +53,11 @@ def plan(c: Config) -> sweep.Study:
         replicates=c.replicates,
         seed=c.seed,
         batching=c.batching,
-        captures=measured(c),
+        captures=measured(c, model),
     )
 
 
-def measured(c):
+def measured(c, model):
     if c.metrics not in ("all", "authors"):
         raise ValueError(f"metrics must be all or authors; got {c.metrics!r}.")
     theirs = [
@@ -64,8 +65,9 @@ def measured(c):
         captures.overlaps(),
         captures.outliers(initial_variance=1.0),
         captures.tails(authors="authors" in c.conventions),
-        captures.readout(c.regularisation, c.conventions),
     ]
+    if has_features(lambda rngs: model(c.inputs, c.width, rngs=rngs)):
+        theirs.append(captures.readout(c.regularisation, c.conventions))
     ours = [captures.leading_vectors(), captures.update(), captures.losses(), captures.stability()]
     return theirs + (ours if c.metrics == "all" else [])
 
@@ -190,7 +192,8 @@ def draw_spectrum(ax, r, optimizer, rate):
         predicted=[says.location**2 / shape[0]] if says is not None and says.detached else [],
         law_name="law of the initial weights",
     )
-    ax.set(title=f"{optimizer}, $\\eta$ = {rate:g}, step {step}", xlabel=r"eigenvalue of $W^\top W/h$")
+    comma = "\n" if len(r.axes["optimizer"]) > 2 else ", "  # narrow panels
+    ax.set(title=f"{optimizer}{comma}$\\eta$ = {rate:g}, step {step}", xlabel=r"eigenvalue of $W^\top W/h$")
 
 
 def phases(r, axes):

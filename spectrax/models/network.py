@@ -54,6 +54,13 @@ def check_factory(model: Any) -> None:
         jax.eval_shape(lambda: (model(nnx.Rngs(0)), None)[1])
 
 
+def has_features(factory: Callable[[nnx.Rngs], Any]) -> bool:
+    """Whether the module that a factory makes has the method `features`; True where it can't be told without draws."""
+    with contextlib.suppress(jax.errors.JAXTypeError):
+        return hasattr(nnx.eval_shape(lambda: factory(nnx.Rngs(0))), "features")
+    return True
+
+
 def _from_nnx(factory, module):
     # one graph definition for all replicates: factories that make a fresh lambda would otherwise compile every time
     graph, *_ = nnx.split(module, nnx.Param, ...)

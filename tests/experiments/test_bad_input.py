@@ -31,6 +31,7 @@ STUDY = "learning_rate_study"
         (["--steps", "0", "2", "1"], "steps must increase strictly; got 1 after 2. Sort them or use schedule.at(...)"),
         (["--steps", "0", "1", "1"], "steps must increase strictly; got 1 after 1."),
         (["--steps", "-1", "1"], "steps must be integers from 0 on; got -1."),
+        (["--optimizers", "gd", "adam@100"], "batch must not exceed the number of samples; got 100 of 80. Use full"),
         (["--samples", "0"], "samples must be an integer of at least 1; got 0."),
         (["--inputs", "0"], "inputs must be an integer of at least 1; got 0."),
         (["--width", "0"], "inputs and width must be at least 1; got 40 and 0."),

@@ -95,3 +95,17 @@ def test_the_plot_shows_spectrum_and_law():
     assert np.sum(heights * np.diff(edges)) == pytest.approx(1.0, abs=0.03)
     assert any(np.max(line.get_ydata()) == pytest.approx(np.max(c.law.pdf(line.get_xdata()))) for line in axes.lines)
     assert c.plot(axes) is figure
+
+
+def test_a_matrix_in_place_of_its_spectrum_is_refused():
+    with pytest.raises(ValueError, match=r"spectrum must be a Spectrum; got ndarray. Pass Spectrum.of\(matrix\)"):
+        compare(np.eye(3))
+
+
+def test_a_comparison_prints_distances_phase_and_outliers():
+    report = compare(Spectrum.of(np.random.default_rng(0).standard_normal((60, 40))))
+    text = str(report)
+    assert f"sup distance {report.distances.sup.value:.4g}" in text
+    assert text.endswith("beside isotropic noise: bulk, outliers 0")
+    assert "values" in repr(report)
+    assert len(repr(report)) < 200

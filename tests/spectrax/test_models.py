@@ -13,7 +13,7 @@ from scipy.stats import kstest
 
 from spectrax import keys, training
 from spectrax.models import MLP, Network, TwoLayer
-from spectrax.models.network import check_factory
+from spectrax.models.network import check_factory, has_features
 from spectrax.optimizers import GD
 from spectrax.tasks import Batch
 from spectrax.training import Program
@@ -235,3 +235,8 @@ def test_wrong_sizes_are_found_before_weights_are_drawn():
         check_factory(lambda rngs: TwoLayer(3, 0, rngs=rngs))
     for fine in (lambda rngs: TwoLayer(10**6, 10**6, rngs=rngs), Dense(), Pair()):  # 4 TB, were it drawn
         check_factory(fine)
+
+
+def test_a_model_tells_whether_it_has_features():
+    assert has_features(lambda rngs: TwoLayer(3, 4, rngs=rngs))
+    assert not has_features(lambda rngs: nnx.Linear(3, 1, rngs=rngs))

@@ -128,3 +128,14 @@ def test_symmetric_eigen_agrees_with_numpy_and_leaves_its_argument_alone():
     # both backward stable: they differ by a few epsilon of the norm (about 25 here)
     np.testing.assert_allclose(values, np.linalg.eigvalsh(a), atol=1e-12)
     np.testing.assert_allclose(a @ vectors, vectors * values[:-4:-1], atol=1e-12)
+
+
+def test_complex_matrices_are_refused():
+    w = np.eye(3) * 1j
+    for make in (lambda: Spectrum.of(w), lambda: Spectrum(np.ones(3) * 1j, (3, 3))):
+        with pytest.raises(ValueError, match="must be real; got complex numbers"):
+            make()
+
+
+def test_a_spectrum_shows_what_it_is_not_its_values():
+    assert repr(Spectrum.of(np.eye(3))) == "Spectrum(3 eigenvalues, shape=(3, 3), scale=3)"
