@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from theory.free.hard_edges import hard_density, near_hard_edge
 from theory.quadrature import panel_points, resolve
-from theory.tables import BandTable, _invert
+from theory.tables import BandTable, _invert, first_mass
 
 if TYPE_CHECKING:
     from theory.free.subordinated import Subordinated
@@ -70,7 +70,9 @@ def _table(law: "Subordinated", number: int) -> CumulatedBand:
     tolerance = 1e-14 if np.isfinite(law._ends[1] - law._ends[0]) else 1e-12
     edges = resolve(lambda t: _density(law, number, axis, t), start, tolerance=tolerance)
     t, w = panel_points(edges[:-1], edges[1:])
-    return CumulatedBand(law, axis, edges, np.sum(w * _density(law, number, axis, t), axis=-1), number)  # type: ignore[arg-type]
+    masses = np.sum(w * _density(law, number, axis, t), axis=-1)
+    masses = first_mass(lambda t: _density(law, number, axis, t), edges, masses)
+    return CumulatedBand(law, axis, edges, masses, number)  # type: ignore[arg-type]
 
 
 def _density(law: "Subordinated", number: int, axis: Any, t: FloatArray) -> FloatArray:
