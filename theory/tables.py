@@ -31,7 +31,12 @@ class BandTable:
     law: "Law"
     band: Band
     edges: FloatArray  # (panels + 1,) angles from 0 to pi
-    masses: FloatArray  # (panels,)
+
+    @functools.cached_property
+    def masses(self) -> FloatArray:
+        """Mass of every panel (panels,)."""
+        with np.errstate(all="ignore"):  # infinities and zeros at edges are no mistakes
+            return self._mass(self.edges[:-1], self.edges[1:])
 
     def density(self, t: FloatArray) -> FloatArray:
         """Mass per angle."""
@@ -96,8 +101,16 @@ class BandTable:
 
     @functools.cached_property
     def _power(self) -> float:
-        """Exponent of the density in t at a lower edge harder than x^(-1/2), which panels can't resolve; else 0."""
-        return power_at_zero(self.density, self.edges)
+        """p < 0 where the density in t grows like t^p towards edges[0] = 0, with panels halved to the last; else 0.
+
+        Next to a hard edge x^(-k/(k + 1)), as of products of k matrices, p = (1 - k)/(1 + k): Gauss-Legendre would lose
+        a share of the first panel, 3e-8 of all mass for k = 4. There t^p to leading order is right to t^(2/(k + 1)).
+        """
+        if self.edges[0] != 0 or not self.edges[1] < 1e-14:
+            return 0.0
+        far, near = self.density(np.array([self.edges[1], self.edges[1] / 2]))
+        power = math.log2(far / near) if far > 0 and near > 0 else 0.0
+        return power if -1 < power < -0.01 else 0.0
 
     def _panel(self, t: FloatArray) -> NDArray[np.intp]:
         return np.clip(np.searchsorted(self.edges, t, side="right") - 1, 0, len(self.masses) - 1)
@@ -109,27 +122,6 @@ class BandTable:
             first = (low == self.edges[0]) & (high > low) & (high <= self.edges[1])
             mass[first] = (high * self.density(high) / (1 + self._power))[first]
         return mass
-
-
-def power_at_zero(density: Callable[[FloatArray], FloatArray], edges: FloatArray) -> float:
-    """Returns p < 0 where the density in t grows like t^p towards edges[0] = 0, the panels being halved to the last.
-
-    Next to a hard edge x^(-k/(k + 1)), as of products of k matrices, p = (1 - k)/(1 + k): Gauss-Legendre would lose a
-    share of the first panel, 3e-8 of all mass for k = 4. There t^p to leading order is right to t^(2/(k + 1)).
-    """
-    if edges[0] != 0 or not edges[1] < 1e-14:
-        return 0.0
-    far, near = density(np.array([edges[1], edges[1] / 2]))
-    power = math.log2(far / near) if far > 0 and near > 0 else 0.0
-    return power if -1 < power < -0.01 else 0.0
-
-
-def first_mass(density: Callable[[FloatArray], FloatArray], edges: FloatArray, masses: FloatArray) -> FloatArray:
-    """The masses of the panels, that of the first by the power of its density where it has one."""
-    power = power_at_zero(density, edges)
-    if power < 0:
-        masses[0] = float(edges[1] * density(edges[1:2])[0] / (1 + power))
-    return masses
 
 
 @functools.lru_cache(maxsize=64)
@@ -163,10 +155,7 @@ def quantile(law: "Law", p: FloatArray) -> FloatArray:
 def _table(law: "Law", band: Band) -> BandTable:
     start = np.array([0.0, *sorted(float(band.angle(np.array(x))) for x in _inner(law, band)), np.pi])
     # Next to an edge pdf(x) carries the rounding of x: a tighter tolerance would chase that noise.
-    edges = resolve(lambda t: _density(law, band, t), start, tolerance=1e-14)
-    t, w = panel_points(edges[:-1], edges[1:])
-    masses = np.sum(w * _density(law, band, t), axis=-1)
-    return BandTable(law, band, edges, first_mass(lambda t: _density(law, band, t), edges, masses))
+    return BandTable(law, band, resolve(lambda t: _density(law, band, t), start, tolerance=1e-14))
 
 
 def _inner(law: "Law", band: Band) -> list[float]:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.free.hard_edges import hard_density, near_hard_edge
-from theory.quadrature import panel_points, resolve
-from theory.tables import BandTable, _invert, first_mass
+from theory.quadrature import resolve
+from theory.tables import BandTable, _invert
 
 if TYPE_CHECKING:
     from theory.free.subordinated import Subordinated
@@ -69,10 +69,7 @@ def _table(law: "Subordinated", number: int) -> CumulatedBand:
     # tighter tolerance would chase that noise.
     tolerance = 1e-14 if np.isfinite(law._ends[1] - law._ends[0]) else 1e-12
     edges = resolve(lambda t: _density(law, number, axis, t), start, tolerance=tolerance)
-    t, w = panel_points(edges[:-1], edges[1:])
-    masses = np.sum(w * _density(law, number, axis, t), axis=-1)
-    masses = first_mass(lambda t: _density(law, number, axis, t), edges, masses)
-    return CumulatedBand(law, axis, edges, masses, number)  # type: ignore[arg-type]
+    return CumulatedBand(law, axis, edges, number)  # type: ignore[arg-type]
 
 
 def _density(law: "Subordinated", number: int, axis: Any, t: FloatArray) -> FloatArray:
