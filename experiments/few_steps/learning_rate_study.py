@@ -109,10 +109,11 @@ def after_one_step(r):
             if says.detached:
                 largest = at["eigenvalues"].isel(rank=-1) ** 0.5
                 yield claim.equals(what + "largest singular value", source, largest, says.location, relative=0.05)
-                if optimizer == "adam":
+                past = optimizer == "gd" or rate**2 <= r.config["width"]  # beyond, see theory.AdamBulk
+                says_past = past_initial_edge(r, says) if past else np.nan
+                if optimizer == "adam" or says_past < 1.5:  # bulk past the edge of isotropic noise would be counted
                     yield claim.equals(what + "one true outlier", source, at["outliers"], 1.0, tolerance=0.5)
-                if optimizer == "gd" or rate**2 <= r.config["width"]:  # beyond, see theory.AdamBulk
-                    says_past = past_initial_edge(r, says)
+                if past:
                     yield claim.equals(what + "eigenvalues past the edge of the initial weights", source + ".bulk",
                                        at["beyond_isotropic_bulk"], says_past, tolerance=0.5 + PAST * says_past)
             elif rate < 0.8 * says.critical_rate:
