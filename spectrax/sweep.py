@@ -1,5 +1,6 @@
 """Runs what was declared: a `Study` of training runs or a `Grid` of anything else; `sweep(model, ...)` in one call."""
 
+import contextlib
 import datetime
 import json
 import sys
@@ -72,8 +73,6 @@ def _check_batches(setting: Any) -> None:
     batches = [batch for o in (setting.optimizers or {}).values() if (batch := getattr(o, "batch", None)) is not None]
     if not batches:
         return
-    import contextlib
-
     import jax
 
     from spectrax.training import check_batch

@@ -60,9 +60,9 @@ def start(params: Tree, rest: Tree, *, program: Program, samples: int, trace: in
 
     Raises ValueError where the minibatch is larger than the train set.
     """
-    if program.batch is not None:
-        check_batch(program.batch, samples)
     batch = program.batch
+    if batch is not None:
+        check_batch(batch, samples)
     opt_state = program.optimizer(jnp.float32(1.0)).init(params)
     order = jnp.zeros(0 if batch is None else samples, jnp.int32)
     return State(params, opt_state, rest, jnp.int32(0), jnp.full(trace, jnp.nan, jnp.float32), key, order)
