@@ -77,7 +77,7 @@ def gradient_step_direction(
     The step of interest has eta of order d. Conventions as above: the loss carries 1/2 and both functions are
     normalised, unlike `theory.training.one_step`, which also keeps finite-width terms. At (n, d, h) = (1600, 400, 600)
     locations and overlaps come out 5 % low.
-    Raises ValueError for rates that are not positive, sizes below 1, a negative noise_std.
+    Raises ValueError for rates that are not positive or above 1e140, sizes below 1, a negative noise_std.
     Source: derived for this package as the leading order of one step, checked by simulation.
 
     >>> step = gradient_step_direction(800.0, 1600, 400, 600)
@@ -103,7 +103,7 @@ def interpolating_direction(
         theta = r (label_scale b_t/b)^2, r = d/h;   outlier iff (label_scale b_t/b)^2 > 1 + 1/sqrt(r);   q along beta
 
     So labels of unit variance leave no outlier for a wide network, larger ones do. The readout is kept fixed.
-    Raises ValueError for a label_scale or ratio that is not positive, an activation with E s' = 0.
+    Raises ValueError for a label_scale or ratio that is not positive or overflows, an activation with E s' = 0.
     Limit n >> d and small rates, noiseless labels. Source: derived for this package, checked by trained networks.
 
     >>> theta = interpolating_direction([1.0, 2.0], 2 / 3).strength
@@ -132,7 +132,7 @@ def conjugate_outlier(
     `threshold` is the weight eigenvalue from which on there is an outlier, always above the bulk of W^T W/h; below it
     the location is the edge of the bulk. On the data W was trained on it is wrong, 12-19 % low in four
     trained networks, since W depends on them.
-    Raises ValueError for values that are not positive, an activation with E s' = 0.
+    Raises ValueError for values that are not positive, ratios outside [1e-12, 1e12], an activation with E s' = 0.
     Source: Bai and Yao 2012 and Benaych-Georges and Nadakuditi 2011 for the population nu; Wang, Wu and Fan 2024.
     Limit n, d, h -> oo; for W as of `trained_weights_outlier`, on data independent of W.
 

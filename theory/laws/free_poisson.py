@@ -28,7 +28,7 @@ class FreePoisson(Law):
     as accurate; with jumps of 1 it is Marchenko-Pastur of ratio 1/rate, times rate. The atom at 0 has mass
     max(0, 1 - rate P(T != 0)). Laws of equal jumps add: the free sum of rates r and s has rate r + s.
     Quantiles are right to 1e-16 rate in probability.
-    Raises ValueError for a rate that is not positive, a jump that is no distribution or 0 alone.
+    Raises ValueError for a rate outside [1e-15, 1e15], a jump that is no distribution or 0 alone.
     Source: Marchenko and Pastur 1967; Voiculescu, Dykema and Nica 1992; Speicher 1998.
 
     >>> law = FreePoisson(0.5, [(1.0, 0.5), (-1.0, 0.5)])

@@ -33,9 +33,9 @@ class GeneralizedMarchenkoPastur(Law):
     accuracy 1e-14 up to them and the distribution function 1e-14; for a population that is a law, whose density is
     sampled once, about 1e-11 off the edges, 1e-12 and 1e-13 for edges, if the law's own density is that good.
     An unbounded population has an unbounded sample, whose tails keep relative accuracy
-    (`theory.sample_covariance.thin_tail`). Raises ValueError for a ratio that is not positive, a population that is no
-    distribution, is 0, or has a power tail of index below 3 (pass its quantiles); ArithmeticError with the residual
-    if the equation should not converge.
+    (`theory.sample_covariance.thin_tail`). Raises ValueError for a ratio outside [1e-15, 1e15], a population that is no
+    distribution, is 0, has values outside 1e-150 to 1e150 or over more than 16 decades, or a power tail of index below
+    3 (pass its quantiles); ArithmeticError with the residual if the equation should not converge.
     Source: Marchenko and Pastur 1967, Silverstein 1995; support by Silverstein and Choi 1995, numerics after Ledoit
     and Wolf 2017 (`theory.sample_covariance.u_plane`), with the companion's u = -1/m_.
 
@@ -55,15 +55,16 @@ class GeneralizedMarchenkoPastur(Law):
         population = as_population(self.population)
         if population == ((0.0, 1.0),):
             raise ValueError("population must not be 0 alone; got weight 1 at 0; every eigenvalue is 0 then")
-        if not isinstance(population, Law):
+        if isinstance(population, Law):
+            if population.tail_index < LIGHTEST_TAIL:
+                raise ValueError(f"population must have a tail index of at least {LIGHTEST_TAIL:g}; got "
+                                 f"{population.tail_index:g} from {population!r}; pass some hundred of its quantiles "
+                                 "as pairs of equal weights")
+        else:
             sizes = [abs(t) for t, _ in population if t != 0]
             if not (1e-150 <= max(sizes) <= 1e150 and max(sizes) <= 1e16 * min(sizes)):
                 raise ValueError("population must have sizes from 1e-150 to 1e150, nonzero ones within 16 decades; got "
                                  f"{min(sizes):g} to {max(sizes):g}; rescale it, or put the smallest at 0")
-        if isinstance(population, Law) and population.tail_index < LIGHTEST_TAIL:
-            raise ValueError(f"population must have a tail index of at least {LIGHTEST_TAIL:g}; got "
-                             f"{population.tail_index:g} from {population!r}; pass some hundred of its quantiles as "
-                             "pairs of equal weights")
         object.__setattr__(self, "ratio", ratio)
         object.__setattr__(self, "population", population)
 

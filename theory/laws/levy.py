@@ -105,7 +105,7 @@ class LevyWishart(TabulatedPositiveLaw):
     singular values is alpha. For ratio above 1 an atom of mass 1 - 1/ratio sits at 0. At ratio 1 pdf(0) is infinite;
     otherwise the density dies like exp(-x^(-p)) at 0, and is 0 where x pdf < 1e-14.
     Relative accuracy 1e-11 in the tail and bulk. Finite-size error of the cdf about .6/sqrt(cols).
-    Raises ValueError for alpha outside [0.1, 1.95] or a ratio that is not positive, ArithmeticError where the equation
+    Raises ValueError for alpha outside [0.1, 1.95], a ratio or scale out of range, ArithmeticError where the equation
     doesn't converge.
     Source: Belinschi, Dembo, Guionnet 2009; equations in `theory.heavy_tails.levy_equation`.
 

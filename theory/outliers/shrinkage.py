@@ -67,7 +67,7 @@ def hard_threshold(ratio: float, variance: float | None = None, *, median: float
     Entries of the noise (rows x cols) have variance `variance`/rows, c = ratio = cols/rows: at ratio 1 lambda is
     4/sqrt 3. `median` is that of the min(rows, cols) singular values of the noisy matrix. A signal whose singular value
     is lambda costs the same Frobenius error kept or dropped; above, keeping is better, as rows, cols -> oo.
-    Raises ValueError unless exactly one of variance and median is given, and for one that is not positive.
+    Raises ValueError unless exactly one of variance and median is given, and for one or a ratio out of range.
     Source: Gavish and Donoho 2014.
 
     >>> round(hard_threshold(1.0, variance=1.0), 6), round(hard_threshold(0.5, median=1.0), 5)

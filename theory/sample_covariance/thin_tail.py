@@ -17,7 +17,7 @@ from theory.sample_covariance.support import zeros_beyond
 
 FloatArray = NDArray[np.float64]
 THIN = 1e-16  # |u| h(u), below rounding of psi
-LINEAR = 1e-9
+LINEAR = 1e-9  # relative: psi(u)/u against psi'(0)
 FLAT = 1e-14  # next to 0, where h may change by its own size within |u|
 
 

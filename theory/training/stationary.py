@@ -40,7 +40,7 @@ def stationary_strength(target: ArrayLike, weight_decay: ArrayLike, *, depth: fl
 
     At depth above 2 the origin is stable for any positive decay: a mode must start above `threshold`, the lower root.
     Zero has the lower loss from (target/(depth-1)) (target (depth-2)/(depth-1))^q on. Roots to 1e-15, next to the jump
-    to 1e-8. Raises ValueError for negative arguments or depth below 2.
+    to 1e-8. Raises ValueError for negative arguments, targets above 1e100 or depth below 2.
     Source: derived here as the minima of the scalar loss in the module's first lines, checked by long runs of
     `mode_strength`; soft thresholding by the nuclear norm at depth 2.
 
