@@ -78,7 +78,8 @@ def r_transform(law: Law, g: ArrayLike) -> Any:
 def s_transform(law: Law, z: ArrayLike) -> Any:
     """S(z) = (1 + z)/z psi^{-1}(z), real z with mass at 0 - 1 < z < psi at the upper edge; the law on [0, oo).
 
-    S(0) = 1/mean. By inversion to rounding error; z < 0 for a law without an upper end. Raises ValueError for z outside
+    S(0) = 1/mean. By inversion to rounding error, but towards -1 for a hard edge at 0, where digits are lost (4e-8 at
+    -.99 for `FussCatalan(3)`); z < 0 for a law without an upper end. Raises ValueError for z outside
     that range and for a law with negative values. Source: Voiculescu 1987.
 
     >>> from theory import MarchenkoPastur
