@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from spectrax.lapack import cholesky
+
 CONVENTIONS = ("paper", "authors")
 
 
@@ -75,12 +77,9 @@ def _checked(probe_features, probe_targets, test_features, test_targets):
 
 def _cholesky(gram):
     """The lower factor, or None where the matrix is singular: to rounding, a pivot may end just above 0."""
-    try:
-        factor = np.linalg.cholesky(gram)
-    except np.linalg.LinAlgError:
-        return None
+    factor = cholesky(gram)
     smallest = len(gram) * np.finfo(float).eps * np.max(gram.diagonal())
-    return factor if np.min(factor.diagonal()) ** 2 > smallest else None
+    return factor if factor is not None and np.min(factor.diagonal()) ** 2 > smallest else None
 
 
 def _solve(factor, right):

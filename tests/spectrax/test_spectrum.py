@@ -5,7 +5,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from spectrax.lapack import symmetric_eigen
+from spectrax.lapack import cholesky, symmetric_eigen
 from spectrax.spectrum import Spectrum, as_out_in, decompose
 
 SHAPES = [(60, 40), (40, 60), (50, 50), (1, 1), (1, 7), (7, 1), (2, 3)]
@@ -106,6 +106,7 @@ def test_values_are_sorted_copies():
         (lambda: Spectrum(np.ones(2), (2, 2), kind="squares"), "kind must be"),  # type: ignore[arg-type]
         (lambda: Spectrum(np.ones(2), (2, 2), scale=0.0), "scale must be"),
         (lambda: symmetric_eigen(np.ones((2, 3))), "square"),
+        (lambda: cholesky(np.ones((2, 3))), "square"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(make, message):
@@ -128,6 +129,20 @@ def test_symmetric_eigen_agrees_with_numpy_and_leaves_its_argument_alone():
     # both backward stable: they differ by a few epsilon of the norm (about 25 here)
     np.testing.assert_allclose(values, np.linalg.eigvalsh(a), atol=1e-12)
     np.testing.assert_allclose(a @ vectors, vectors * values[:-4:-1], atol=1e-12)
+
+
+def test_the_cholesky_factor_is_lower_and_leaves_its_argument_alone():
+    w = draw((90, 80))
+    a = w.T @ w
+    kept = a.copy()
+    factor = cholesky(a)
+    assert factor is not None
+    np.testing.assert_array_equal(a, kept)
+    np.testing.assert_array_equal(factor, np.tril(factor))
+    # a few epsilon of the norm (about 330)
+    np.testing.assert_allclose(factor @ factor.T, a, atol=1e-12)
+    assert cholesky(-a) is None
+    assert cholesky(np.diag([1.0, 0.0])) is None
 
 
 def test_complex_matrices_are_refused():
