@@ -166,40 +166,56 @@ def _logarithm(beta: int, s: FloatArray, *, slope: bool = True) -> tuple[FloatAr
     if not np.all(inside):
         for far, formula in ((s < FIRST, _left), (s > 6, _right)):
             if np.any(far):
-                value[far], change[far] = formula(beta, s[far])
+                value[far], change[far] = formula(beta, s[far], slope)
         value[np.isnan(s)] = np.nan
     return value, change
 
 
-def _left(beta: int, s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Returns log cdf and its derivative for s < -10 from the expansion of q in powers of |s|^-3."""
+def _left(beta: int, s: FloatArray, slope: bool = True) -> tuple[FloatArray, FloatArray]:
+    """Returns log cdf and its derivative (zeros where not asked for) for s < -10: q in powers of w = |s|^-3."""
     from theory.outliers import tracy_widom_table as data
 
     v = np.minimum(-s, 1e100)  # beyond, both logarithms overflow and their difference would be NaN
     w = v**-3
-    series = [(c, -3.0 * (k + 1)) for k, c in enumerate(data.LEFT_LOG_F2)]
-    log_f2 = -(v**3) / 12 - np.log(v) / 8 + data.LEFT_CONSTANT + sum(c * w ** (-e / 3) for c, e in series)
-    d_log_f2 = -(v**2) / 4 - 1 / (8 * v) + sum(c * e * w ** (-e / 3) for c, e in series) / v
+    series, d_series = _powers((0.0, *data.LEFT_LOG_F2), 0.0)
+    log_f2 = -(v**3) / 12 - np.log(v) / 8 + data.LEFT_CONSTANT + _horner(series, w)
+    integral = slopes = np.zeros_like(s)
+    if beta != 2:
+        terms, d_terms = _powers((math.sqrt(2) / 3, *(c / math.sqrt(2) for c in data.LEFT_INTEGRAL)), 1.5)
+        integral = v**1.5 * _horner(terms, w) + math.log(2) / 2
+        slopes = np.sqrt(v) * _horner(d_terms, w) if slope else slopes
+    d_log_f2 = -(v**2) / 4 - 1 / (8 * v) + _horner(d_series, w) / v if slope else slopes
     if beta == 2:
         return log_f2, -d_log_f2
-    terms = [(math.sqrt(2) / 3, 0.0)] + [(c / math.sqrt(2), -3.0 * (k + 1)) for k, c in enumerate(data.LEFT_INTEGRAL)]
-    integral = v**1.5 * sum(c * w ** (-e / 3) for c, e in terms) + math.log(2) / 2
-    d_integral = v**0.5 * sum(c * (e + 1.5) * w ** (-e / 3) for c, e in terms)
     if beta == 1:
-        return (log_f2 - integral) / 2, -(d_log_f2 - d_integral) / 2
+        return (log_f2 - integral) / 2, -(d_log_f2 - slopes) / 2
     # cosh(I/2) = exp(I/2)(1 + exp(-I))/2
     log_cosh = integral / 2 - math.log(2) + np.log1p(np.exp(-integral))
-    return log_f2 / 2 + log_cosh, -(d_log_f2 + np.tanh(integral / 2) * d_integral) / 2
+    return log_f2 / 2 + log_cosh, -(d_log_f2 + np.tanh(integral / 2) * slopes) / 2
 
 
-def _right(beta: int, s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Returns log sf and its derivative for s > 6: the leading asymptotics and a smooth function of u = s^(-3/2)."""
+def _powers(coefficients: Sequence[float], power: float) -> tuple[Sequence[float], list[float]]:
+    """Returns a series v^power sum c_k v^(-3k) and v times its derivative, as coefficients of powers of v^-3."""
+    return coefficients, [c * (power - 3.0 * k) for k, c in enumerate(coefficients)]
+
+
+def _horner(coefficients: Sequence[float], w: FloatArray) -> FloatArray:
+    value = np.full_like(w, coefficients[-1])
+    for c in coefficients[-2::-1]:
+        value = value * w + c
+    return value
+
+
+def _right(beta: int, s: FloatArray, slope: bool = True) -> tuple[FloatArray, FloatArray]:
+    """Returns log sf and its derivative (zeros where not asked for) for s > 6: asymptotics and a smooth series."""
     from theory.outliers import tracy_widom_table as data
 
     rate, power = (2 / 3 if beta == 1 else 4 / 3), data.TAIL_POWER[beta]
     series, derivative = _tail_series(beta)
     u = s**-1.5
     value = series(u) - rate * s**1.5 - power * np.log(s)
+    if not slope:
+        return value, np.zeros_like(s)
     return value, -1.5 * u / s * derivative(u) - 1.5 * rate * np.sqrt(s) - power / s
 
 
