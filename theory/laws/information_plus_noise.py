@@ -17,6 +17,7 @@ from theory.roots import bracketed_roots
 from theory.sample_covariance.inverse_map import Population, as_population
 from theory.sample_covariance.signal_edge import SignalEdge, signal_edge
 from theory.sample_covariance.signal_map import SignalMap, descend, edges
+from theory.sample_covariance.signal_sums import LawSums
 from theory.sample_covariance.u_plane import newton
 
 FloatArray = NDArray[np.float64]
@@ -169,18 +170,18 @@ class InformationPlusNoise(Law):
             w[~good] = descend(self._map, shifted[~good] + 0j)
             m[~good] = self._transform(w[~good])
         value = m.imag / np.pi / max(1.0, self.ratio)
-        value = np.where(close, value * np.sqrt(distance / least), value)
-        for edge, here, away in zip(exact, (low <= high, high < low), (low, -high), strict=True):
+        value = np.where(close, value * np.sqrt(distance / (distance + least)), value)
+        sides = zip(exact, self._edges[k], (low <= high, high < low), (low, -high), strict=True)
+        for edge, point, here, away in sides:
             here = here & (distance > 0)
             if edge is not None and np.any(here):
-                value[here] = self._beside(edge, away[here], w[here], close[here], value[here])
-        return np.where((x == 0) & (band.low == 0), np.inf, value)
+                value[here] = self._beside(edge, away[here], w[here] - point, close[here], value[here])
+        return np.where((x == 0) & self._map.hard, np.inf, value)
 
     def _beside(
-        self, edge: SignalEdge, distance: FloatArray, w: ComplexArray, close: NDArray[np.bool_], value: FloatArray
+        self, edge: SignalEdge, distance: FloatArray, start: ComplexArray, close: NDArray[np.bool_], value: FloatArray
     ) -> FloatArray:
         """Density at a signed distance from an edge, from the offset of w from it; `value` where that isn't found."""
-        start = w - edge.point
         start = np.where(close, 1j * np.abs(start), start)
         s, good = edge.offset(distance, start)
         density = edge.transform(s) / np.pi / max(1.0, self.ratio)
@@ -207,7 +208,7 @@ class InformationPlusNoise(Law):
     def _bands(self) -> tuple[Band, ...]:
         with np.errstate(all="ignore"):
             images = self._map.value(self._edges.ravel()).reshape(-1, 2)
-        images[0, 0] = 0.0 if self._map.hard else images[0, 0]
+        images[0, 0] = 0.0 if self._map.hard else max(images[0, 0], 0.0)
         exact = [[Decimal(float(x)) if edge is None else edge.image for edge, x in zip(pair, row, strict=True)]
                  for pair, row in zip(self._edge_maps, images, strict=True)]
         return tuple(Band.exact(low, high) for low, high in exact)
@@ -219,16 +220,12 @@ class InformationPlusNoise(Law):
         return [(low, high) for low, high in found]
 
     def _edge_map(self, k: int, side: int) -> SignalEdge | None:
-        if isinstance(self.signal, Law) or (self._map.hard and k == side == 0):
+        sums = self._map.sums
+        if isinstance(sums, LawSums) or (self._map.hard and k == side == 0):
             return None
         ratio, variance = Decimal(self.ratio), Decimal(self.variance)
-        wide = max(Decimal(1), ratio)
-        pairs = {Decimal(t): wide * Decimal(w) for t, w in self.signal}
-        pairs[Decimal(0)] = max(pairs.get(Decimal(0), Decimal(0)) - (wide - 1), Decimal(0))
-        if self._map.intervals[0, 0] + self._map.origin > 0:  # a rest of rounding is no zero of the signal
-            del pairs[Decimal(0)]
-        start = float(self._edges[k, side] + self._map.origin)
-        return signal_edge(list(pairs.items()), min(ratio, 1 / ratio), variance * wide, start)
+        start = sums.exact_origin + Decimal(float(self._edges[k, side]))
+        return signal_edge(sums.pairs, min(ratio, 1 / ratio), variance * max(Decimal(1), ratio), start)
 
     @functools.cached_property
     def _curve(self) -> tuple[tuple[FloatArray, ComplexArray], ...]:

@@ -56,7 +56,7 @@ class SignalEdge:
 
 
 def signal_edge(
-    pairs: Sequence[tuple[Decimal, Decimal]], ratio: Decimal, variance: Decimal, start: float
+    pairs: Sequence[tuple[Decimal, Decimal]], ratio: Decimal, variance: Decimal, start: Decimal
 ) -> SignalEdge | None:
     """Returns the edge next to `start` of the map of `pairs` (value, weight), exact to twice its digits; None if lost.
 
@@ -64,7 +64,7 @@ def signal_edge(
     """
     with localcontext() as context:
         context.prec = DIGITS
-        c, rest, w = variance * ratio, variance * (1 - ratio), Decimal(start)
+        c, rest, w = variance * ratio, variance * (1 - ratio), start
         for _ in range(8):  # Newton for z' = 0
             f = [sum((h / (t - w) ** k for t, h in pairs), Decimal(0)) for k in (1, 2, 3)]
             q, p, bend = 1 - c * f[0], -c * f[1], -2 * c * f[2]
@@ -75,7 +75,7 @@ def signal_edge(
                 break
         else:
             return None
-        if abs(w - Decimal(start)) > Decimal("1e-6") * (abs(w) + min(abs(t - w) for t, _ in pairs)):
+        if abs(w - start) > Decimal("1e-6") * (abs(w) + min(abs(t - w) for t, _ in pairs)):
             return None
         q = 1 - c * sum((h / (t - w) for t, h in pairs), Decimal(0))
         image = w * q * q + rest * q

@@ -5,8 +5,8 @@
 with H the law of the signal's eigenvalues, ratio = columns/rows <= 1; then m(z) = f/q (Dozier and Silverstein 2007;
 Vallet, Loubaton and Mestre 2012). w lies in the upper half plane with z.
 
-At ratio 1 the spectrum begins at 0 if q has a zero w <= 0. Functions take w minus that zero, else w: next to it
-q and z keep their digits.
+At ratio 1 the spectrum begins at 0 if q has a zero w <= 0. Functions take w minus the zero of q below the signal: next
+to it q and z keep their digits (`theory.sample_covariance.signal_sums`).
 """
 
 from typing import Any
@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.law import Law
 from theory.roots import bracketed_roots, interior
-from theory.sample_covariance.inverse_map import Population, inverse_map
+from theory.sample_covariance.inverse_map import Population
+from theory.sample_covariance.signal_sums import AtomicSums, LawSums
 from theory.sample_covariance.u_plane import newton
 
 FloatArray = NDArray[np.float64]
@@ -25,71 +27,38 @@ SCAN = 256  # points per gap; the minimum next to the lowest is then searched to
 
 
 class SignalMap:
-    """z(w) with its derivative; of a wide matrix (ratio > 1) that of its transpose, which has the same squares != 0."""
+    """z(w) with its derivative; of a wide matrix (ratio > 1) that of its transpose, which has the same squares != 0.
 
-    rounding = 4e-15
+    w is counted from `origin`, which is the zero of q below the signal unless that is next to the signal of a law.
+    """
 
     def __init__(self, signal: Population, ratio: float, variance: float) -> None:
-        self._inverse = inverse_map(signal, ratio)
-        self._wide = max(1.0, ratio)
-        self.ratio, self.variance = min(ratio, 1 / ratio), variance * self._wide
-        zero = self._wide * self._inverse.zero - (self._wide - 1)
-        points = [(0.0, 0.0)] if zero > 4e-16 * self._wide else []
-        intervals = sorted({*self._inverse.intervals, *points})
-        self.intervals = np.array([p for p in intervals if p[0] or p[1] or zero > 0]).reshape(-1, 2)
-        self.scale = self._inverse.largest + self.variance
-        self.origin, self.hard = 0.0, False
-        if self.ratio == 1:
-            first = self.intervals[0, 0]
-            with np.errstate(all="ignore"):
-                root = _zero_of_shrinkage(self, first - 100 * self.scale, first)
-            self.hard = root <= 1e-15 * self.scale
-            self.origin = root if root < -1e-15 * self.scale else 0.0  # at 0 if the edge is critical
-            self.intervals = self.intervals - self.origin
-
-    def transform(self, w: Any) -> Any:
-        """f(w), of the transpose where the matrix is wide."""
-        w = self.origin + w
-        value = self._inverse.transform(w)
-        return self._wide * value + (self._wide - 1) / w if self._wide > 1 else value
+        law = isinstance(signal, Law)
+        self.sums = LawSums(signal, ratio, variance) if law else AtomicSums(signal, ratio, variance)
+        self.ratio = min(ratio, 1 / ratio)
+        self.rest = variance * abs(1 - ratio)  # of the transpose: variance ratio (1 - 1/ratio)
+        self.scale = self.sums.largest + variance * max(1.0, ratio)
+        self.origin, self.intervals, self.rounding = self.sums.origin, self.sums.intervals, self.sums.rounding
+        self.hard = ratio == 1 and self.origin + self.sums.zero <= 0
+        self.transform, self.shrinkage = self.sums.transform, self.sums.shrinkage
+        self.transform_and_shrinkage = self.sums.transform_and_shrinkage
 
     def value(self, w: Any) -> Any:
         """z(w)."""
         q = self.shrinkage(w)
-        return q * ((self.origin + w) * q + self.variance * (1 - self.ratio))
-
-    def shrinkage(self, w: Any) -> Any:
-        """q(w), positive where w is the image of a z outside the spectrum."""
-        if self.hard:
-            return -self.variance * w * self._inverse.divided_difference(self.origin + w, self.origin)
-        return 1 - self.variance * self.ratio * self.transform(w)
-
-    def transform_and_shrinkage(self, w: Any) -> tuple[Any, Any]:
-        """f(w) and q(w)."""
-        f = self.transform(w)
-        return f, self.shrinkage(w) if self.hard else 1 - self.variance * self.ratio * f
+        return q * ((self.origin + w) * q + self.rest)
 
     def value_and_slope(self, w: Any) -> tuple[Any, Any]:
         """z(w) and z'(w)."""
-        q, slope = self._shrinkage_and_slope(w)
-        rest = self.variance * (1 - self.ratio)
+        q, slope = self.sums.shrinkage_and_slope(w)
         w = self.origin + w
-        return q * (w * q + rest), q * q + slope * (2 * w * q + rest)
+        return q * (w * q + self.rest), q * q + slope * (2 * w * q + self.rest)
 
     def resistance(self, w: FloatArray) -> FloatArray:
         """1 - z'/q^2 for real w: above 1 inside the spectrum, infinite at the signal's values or where q <= 0."""
-        q, slope = self._shrinkage_and_slope(w)
-        value = -slope / q * (2 * (self.origin + w) + self.variance * (1 - self.ratio) / q)
+        q, slope = self.sums.shrinkage_and_slope(w)
+        value = -slope / q * (2 * (self.origin + w) + self.rest / q)
         return np.where((q > 0) & np.isfinite(value), value, np.inf)
-
-    def _shrinkage_and_slope(self, w: Any) -> tuple[Any, Any]:
-        """Returns q(w) and q'(w)."""
-        if self.hard:
-            return self.shrinkage(w), -self.variance * self._inverse.transform_and_slope(self.origin + w)[1]
-        value, slope = self._inverse.transform_and_slope(w)
-        if self._wide > 1:
-            value, slope = self._wide * value + (self._wide - 1) / w, self._wide * slope - (self._wide - 1) / w**2
-        return 1 - self.variance * self.ratio * value, -self.variance * self.ratio * slope
 
 
 def edges(signal: SignalMap) -> FloatArray:
@@ -141,10 +110,8 @@ def descend(signal: SignalMap, z: ComplexArray) -> ComplexArray:
 
 def _lowest_edge(signal: SignalMap, first: float) -> float:
     """Returns the w below the signal at which the spectrum begins; q = 0 there where the edge at 0 is hard."""
-    if signal.hard:
-        return 0.0
-    zero = _zero_of_shrinkage(signal, first - 100 * signal.scale, first)
-    return _root(signal, zero, -1.0, 100 * signal.scale)
+    start = first if np.isnan(signal.sums.zero) else signal.sums.zero
+    return start if signal.hard else _root(signal, start, -1.0, 100 * signal.scale)
 
 
 def _zero_of_shrinkage(signal: SignalMap, low: float, high: float) -> float:
@@ -169,7 +136,7 @@ def _gap(signal: SignalMap, low: float, high: float) -> tuple[float, float] | No
 
 def _root(signal: SignalMap, start: float, sign: float, reach: float) -> float:
     """Returns where the resistance falls below 1 within `reach` of `start` on the side `sign`, by log distance."""
-    y = np.log([max(1e-17 * reach, 4e-15 * abs(start)), reach])
+    y = np.log([max(1e-32 * reach, 4e-15 * abs(start)), reach])
 
     def excess(y: FloatArray) -> FloatArray:
         return np.minimum(signal.resistance(start + sign * np.exp(y)), 1e300) - 1
