@@ -35,11 +35,10 @@ class InformationPlusNoise(Law):
     `Law`, `variance` that of an entry of sqrt(n)(M - A): the noise alone is MarchenkoPastur(ratio, variance). For ratio
     above 1, A^T A has rank at most n, so the signal must have an atom of at least 1 - 1/ratio at 0; the same atom
     remains in the law. At ratio 1 the edge at 0 is hard unless the signal keeps the spectrum away from it.
-    Density right to about 1e-11 up to a millionth of the band from its edges (8e-9 there at ratios of thousands, which
-    multiply the rounding of weights), mass to 1e-12; for a signal that is a law, whose density is sampled once, 1e-11
-    off the edges if that is as good. Raises ValueError for a ratio outside [1e-15, 1e15], a variance outside 1e-12 to
-    1e20 of the signal, a signal with negative values or too few zeros; ArithmeticError with the residual if the
-    equation should not converge.
+    Density right to about 1e-12 up to the edges, mass to 1e-12; for a signal that is a law, whose density is sampled
+    once, 1e-11 off the edges if that is as good. Raises ValueError for a ratio outside [1e-15, 1e15], a variance
+    outside 1e-12 to 1e20 of the signal, a signal with negative values or too few zeros; ArithmeticError with the
+    residual if the equation should not converge.
     Source: Dozier and Silverstein 2007 (theirs is M M^T of the transpose); edges by Vallet, Loubaton and Mestre 2012
     where q = 1/b > 0 (`theory.sample_covariance.signal_map`).
 

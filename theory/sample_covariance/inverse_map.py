@@ -122,17 +122,6 @@ class AtomicMap:
         """int dH/(t - u) over the population, its zeros included."""
         return -(1 / (u[:, None] - self.values)) @ self.weights.astype(u.dtype) - (self.zero / u if self.zero else 0.0)
 
-    def transform_and_slope(self, u: Any) -> tuple[Any, Any]:
-        """int dH/(t - u) and int dH/(t - u)^2 over the population, its zeros included."""
-        r = 1 / (self.values - u[:, None])
-        first, second = r @ self.weights.astype(r.dtype), (r * r) @ self.weights.astype(r.dtype)
-        return (first - self.zero / u, second + self.zero / u**2) if self.zero else (first, second)
-
-    def divided_difference(self, u: Any, v: float) -> Any:
-        """int dH/((t - u)(t - v)), a divided difference of the transform; v lies below t or is 0."""
-        value = (1 / (self.values - u[:, None])) @ (self.weights / (self.values - v)).astype(u.dtype)
-        return value + self.zero / (u * v) if self.zero else value
-
     def excess(self, u: FloatArray) -> FloatArray:
         """-psi'(u) for real u, with its digits next to u = 0 too."""
         r = 1 / (u[:, None] - self.values)

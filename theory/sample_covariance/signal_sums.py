@@ -10,13 +10,14 @@ as its transpose, of which H is the law of all eigenvalues but the share 1 - 1/r
 import copy
 import math
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theory.law import Law, Pairs
 from theory.roots import bracketed_roots
+from theory.sample_covariance.continuous_map import ContinuousMap
 from theory.sample_covariance.inverse_map import inverse_map
 from theory.sample_covariance.signal_edge import DIGITS
 
@@ -74,7 +75,7 @@ class LawSums:
 
     def __init__(self, signal: Law, ratio: float, variance: float) -> None:
         self._wide, self.strength = max(1.0, ratio), variance * min(1.0, ratio)
-        self._map = copy.copy(inverse_map(signal, ratio))
+        self._map = copy.copy(cast(ContinuousMap, inverse_map(signal, 1.0)))  # f and its slope know no ratio
         share = self._map.zero - (1 - 1 / self._wide)
         self._map.zero = share if share > 4e-16 else 0.0
         self.largest = self._map.largest
