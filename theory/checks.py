@@ -55,6 +55,14 @@ def number(name: str, value: float, remedy: str) -> float:
     return result
 
 
+def factor(value: float) -> float:
+    """Returns `value` as a float, or raises ValueError unless it is one finite number other than 0."""
+    result = number("factor", value, "pass a non-zero number")
+    if result == 0:
+        raise ValueError("factor must not be 0; got 0; a constant is PointMasses([(value, 1)])")
+    return result
+
+
 def flag(name: str, value: bool, remedy: str) -> bool:
     """Returns `value`, or raises ValueError unless it is True or False."""
     if not isinstance(value, bool | np.bool_):

@@ -161,13 +161,16 @@ class Law(ABC):
         return _free_cumulants(centred)[k] * std**k
 
     def scaled(self, factor: float) -> "Law":
-        """The law of factor X, factor != 0; of the same type where the law has a scale of its own."""
+        """The law of factor X, factor != 0; of the same type where the law has a scale of its own.
+
+        Raises ValueError unless factor is one finite number other than 0.
+        """
         from theory.laws.affine import Affine
 
         return Affine(self, factor, 0.0)
 
     def shifted(self, offset: float) -> "Law":
-        """The law of X + offset."""
+        """The law of X + offset; ValueError unless offset is one finite number."""
         from theory.laws.affine import Affine
 
         return Affine(self, 1.0, offset)

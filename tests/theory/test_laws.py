@@ -183,3 +183,22 @@ def test_sampling_is_fixed_by_the_generator():
     assert np.array_equal(first, second)
     with pytest.raises(ValueError, match="number of draws must be a whole number"):
         Semicircle().sample(0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("law", {type(law): law for law in _laws()}.values(), ids=lambda law: type(law).__name__)
+@pytest.mark.parametrize("argument", ["a", None, 1j, np.nan, np.inf, [1.0, 2.0], np.array([[1.0, 2.0]])], ids=str)
+def test_every_law_refuses_to_be_scaled_or_shifted_by_what_is_no_number(law, argument):
+    with pytest.raises(ValueError, match=r"^factor must be one finite number; got .*; pass a non-zero number$"):
+        law.scaled(argument)
+    with pytest.raises(ValueError, match=r"^offset must be one finite number; got .*; pass a number$"):
+        law.shifted(argument)
+
+
+@pytest.mark.parametrize("law", {type(law): law for law in _laws()}.values(), ids=lambda law: type(law).__name__)
+def test_every_law_refuses_to_be_scaled_by_0_or_past_the_largest_double(law):
+    with pytest.raises(ValueError, match=r"^factor must not be 0; got 0; a constant is PointMasses"):
+        law.scaled(0.0)
+    try:
+        law.scaled(1e300)
+    except ValueError as error:
+        assert "; got " in str(error)  # noqa: PT017

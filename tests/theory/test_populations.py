@@ -106,7 +106,7 @@ def test_bad_values_and_weights_raise():
         PointMasses.of([])
     with pytest.raises(ValueError, match="weights must match the values; got 1 for 2"):
         PointMasses.of([1, 2], [1.0])
-    with pytest.raises(ValueError, match="must be positive and finite; got 0"):
+    with pytest.raises(ValueError, match="factor must not be 0; got 0; a constant is PointMasses"):
         THREE.scaled(0.0)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theory import checks
 from theory.free.edges import Branch, branch
 from theory.free.fixed_point import contraction, fixed_point
 from theory.free.gaps import Inverse, gaps
@@ -115,6 +116,7 @@ class FreeProduct(Subordinated):
 
     def scaled(self, factor: float) -> Law:
         """The product with `first` scaled; reflected for a negative factor."""
+        factor = checks.factor(factor)
         return FreeProduct(self.first.scaled(factor), self.second) if factor > 0 else super().scaled(factor)
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:

@@ -37,11 +37,8 @@ class Affine(Law):
     def __post_init__(self) -> None:
         if not isinstance(self.law, Law):
             raise ValueError(f"law must be a Law; got {self.law!r}; pass an instance such as MarchenkoPastur(0.5)")
-        factor = float(checks.array("factor", self.factor, "pass a non-zero number"))
-        if factor == 0:
-            raise ValueError("factor must not be 0; got 0; a constant is PointMasses([(value, 1)])")
-        object.__setattr__(self, "factor", factor)
-        object.__setattr__(self, "offset", float(checks.array("offset", self.offset, "pass a number")))
+        object.__setattr__(self, "factor", checks.factor(self.factor))
+        object.__setattr__(self, "offset", checks.number("offset", self.offset, "pass a number"))
 
     @property
     def kind(self) -> str:  # type: ignore[override]
@@ -130,10 +127,12 @@ class Affine(Law):
 
     def scaled(self, factor: float) -> "Affine":
         """The law of factor times this variable."""
+        factor = checks.factor(factor)
         return Affine(self.law, self.factor * factor, self.offset * factor)
 
     def shifted(self, offset: float) -> "Affine":
         """The law of this variable plus offset."""
+        offset = checks.number("offset", offset, "pass a number")
         return Affine(self.law, self.factor, self.offset + offset)
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:

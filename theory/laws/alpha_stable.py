@@ -83,6 +83,7 @@ class AlphaStable(TabulatedSymmetricLaw):
 
     def scaled(self, factor: float) -> Law:
         """|factor| times the scale: the law is even."""
+        factor = checks.factor(factor)
         return AlphaStable(self.alpha, self.scale * abs(factor))
 
     def sample(self, n: int, rng: np.random.Generator) -> FloatArray:

@@ -102,11 +102,12 @@ class Arcsine(Law):
 
     def scaled(self, factor: float) -> Law:
         """The arcsine law between the scaled ends."""
-        checks.positive("|factor|", abs(factor), "pass a non-zero number")
+        factor = checks.factor(factor)
         return Arcsine(*sorted((self.low * factor, self.high * factor)))
 
     def shifted(self, offset: float) -> Law:
         """The arcsine law between the shifted ends."""
+        offset = checks.number("offset", offset, "pass a number")
         return Arcsine(self.low + offset, self.high + offset)
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:

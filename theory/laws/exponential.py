@@ -100,6 +100,7 @@ class Exponential(Law):
 
     def scaled(self, factor: float) -> Law:
         """The exponential law of `factor` times the mean; reflected for a negative factor."""
+        factor = checks.factor(factor)
         return Exponential(self.mean * factor) if factor > 0 else super().scaled(factor)
 
     def _stieltjes(self, z: ComplexArray) -> ComplexArray:

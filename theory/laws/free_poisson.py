@@ -123,6 +123,7 @@ class FreePoisson(Law):
 
     def scaled(self, factor: float) -> "FreePoisson":
         """The same rate with the jumps times `factor`."""
+        factor = checks.factor(factor)
         return FreePoisson(self.rate, self._jump_law.scaled(factor))
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:

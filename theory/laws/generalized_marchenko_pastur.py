@@ -177,6 +177,7 @@ class GeneralizedMarchenkoPastur(Law):
 
     def scaled(self, factor: float) -> "GeneralizedMarchenkoPastur":
         """The same ratio with the population times `factor`."""
+        factor = checks.factor(factor)
         if isinstance(self.population, Law):
             return GeneralizedMarchenkoPastur(self.ratio, self.population.scaled(factor))
         return GeneralizedMarchenkoPastur(self.ratio, tuple((factor * t, w) for t, w in self.population))

@@ -98,6 +98,7 @@ class HighTemperatureMarchenkoPastur(TabulatedPositiveLaw):
 
     def scaled(self, factor: float) -> Law:
         """`factor` times the variance; reflected for a negative factor."""
+        factor = checks.factor(factor)
         if factor > 0:
             return HighTemperatureMarchenkoPastur(self.ratio, self.kappa, self.variance * factor)
         return super().scaled(factor)
@@ -186,6 +187,7 @@ class InverseHighTemperatureMarchenkoPastur(TabulatedPositiveLaw):
 
     def scaled(self, factor: float) -> Law:
         """The variance divided by `factor`; reflected for a negative factor."""
+        factor = checks.factor(factor)
         if factor > 0:
             return InverseHighTemperatureMarchenkoPastur(self.ratio, self.kappa, self.variance / factor)
         return super().scaled(factor)

@@ -111,6 +111,7 @@ class InformationPlusNoise(Law):
 
     def scaled(self, factor: float) -> Law:
         """Signal and variance times `factor`; reflected for a negative factor."""
+        factor = checks.factor(factor)
         if factor <= 0:
             return super().scaled(factor)
         signal = self.signal

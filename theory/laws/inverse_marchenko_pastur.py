@@ -108,6 +108,7 @@ class InverseMarchenkoPastur(Law):
 
     def scaled(self, factor: float) -> Law:
         """The same ratio with the variance divided by `factor`; reflected for a negative factor."""
+        factor = checks.factor(factor)
         return InverseMarchenkoPastur(self.ratio, self.variance / factor) if factor > 0 else super().scaled(factor)
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:

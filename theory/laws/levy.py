@@ -64,6 +64,7 @@ class LevyWigner(TabulatedSymmetricLaw):
 
     def scaled(self, factor: float) -> Law:
         """The same alpha with |factor| times the scale: the law is even."""
+        factor = checks.factor(factor)
         return LevyWigner(self.alpha, self.scale * abs(factor))
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
@@ -157,6 +158,7 @@ class LevyWishart(TabulatedPositiveLaw):
 
     def scaled(self, factor: float) -> Law:
         """sqrt(factor) times the scale; reflected for a negative factor."""
+        factor = checks.factor(factor)
         if factor > 0:
             return LevyWishart(self.alpha, self.ratio, self.scale * math.sqrt(factor))
         return super().scaled(factor)

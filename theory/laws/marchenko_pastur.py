@@ -135,6 +135,7 @@ class MarchenkoPastur(Law):
 
     def scaled(self, factor: float) -> Law:
         """The same ratio with `factor` times the variance; reflected for a negative factor."""
+        factor = checks.factor(factor)
         return MarchenkoPastur(self.ratio, self.variance * factor) if factor > 0 else super().scaled(factor)
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:

@@ -120,11 +120,12 @@ class PointMasses(Law):
 
     def scaled(self, factor: float) -> "PointMasses":
         """The law of factor X; factor 0 is refused, as everywhere."""
-        checks.positive("|factor|", abs(factor), "pass a non-zero number")
+        factor = checks.factor(factor)
         return PointMasses([(factor * x, mass) for x, mass in self.atoms])
 
     def shifted(self, offset: float) -> "PointMasses":
         """The law of X + offset."""
+        offset = checks.number("offset", offset, "pass a number")
         return PointMasses([(x + offset, mass) for x, mass in self.atoms])
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:

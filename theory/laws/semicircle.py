@@ -97,7 +97,8 @@ class Semicircle(Law):
 
     def scaled(self, factor: float) -> "Semicircle":
         """The semicircle of factor^2 times the variance."""
-        return Semicircle(self.variance * checks.positive("|factor|", abs(factor), "pass a non-zero number") ** 2)
+        factor = checks.factor(factor)
+        return Semicircle(self.variance * (factor * factor))  # factor**2 raises where it overflows
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
         """A symmetric Gaussian matrix with entries of variance `variance`/n off the diagonal, twice that on it."""

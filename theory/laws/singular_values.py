@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from theory import checks
 from theory.law import Law, Pairs, _whole, elementwise
 from theory.laws.marchenko_pastur import MarchenkoPastur
 
@@ -97,7 +98,8 @@ class SingularValues(Law):
 
     def scaled(self, factor: float) -> Law:
         """Singular values of factor W; reflected for a negative factor."""
-        return SingularValues(self.law.scaled(factor**2)) if factor > 0 else super().scaled(factor)
+        factor = checks.factor(factor)
+        return SingularValues(self.law.scaled(factor * factor)) if factor > 0 else super().scaled(factor)
 
     def sample_matrix(self, n: int, rng: np.random.Generator) -> FloatArray:
         """A symmetric matrix (n, n) with these singular values: the root of a matrix of `law`."""

@@ -89,11 +89,12 @@ class Uniform(Law):
 
     def scaled(self, factor: float) -> "Uniform":
         """The uniform law between the scaled ends."""
-        checks.positive("|factor|", abs(factor), "pass a non-zero number")
+        factor = checks.factor(factor)
         return Uniform(*sorted((self.low * factor, self.high * factor)))
 
     def shifted(self, offset: float) -> "Uniform":
         """The uniform law between the shifted ends."""
+        offset = checks.number("offset", offset, "pass a number")
         return Uniform(self.low + offset, self.high + offset)
 
     def _stieltjes(self, z: NDArray[np.complex128]) -> NDArray[np.complex128]:
