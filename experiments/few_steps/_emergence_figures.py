@@ -74,8 +74,8 @@ def phases(r, axes):
         ax.set_title(name)
 
 
-def over_steps(variable, label, names=None, log="", zero=None):
-    """A variable over steps, a line per rate, a panel per optimizer; grey: the initial spectrum's range, or `zero`."""
+def over_steps(variable, label, names=None, log="", threshold=None):
+    """A variable over steps, a line per rate, a panel per optimizer; grey: initial spectra's range, or a threshold."""
 
     def figure(r, axes):
         few = r.at(setting=SHORT, step=list(r.config["steps"]))
@@ -87,8 +87,10 @@ def over_steps(variable, label, names=None, log="", zero=None):
             at = few.at(optimizer=name)
             data = at.at(learning_rate=stored_rates(at))[variable]
             start = data.isel(step=0)
-            null = (float(start.min()), float(start.max())) if zero is None else zero
-            figures.trajectory(ax, data, null=null if np.isfinite(null).all() else None, log=log)
+            null = (float(start.min()), float(start.max())) if threshold is None else threshold
+            words = "initial weights" if threshold is None else f"threshold {threshold:g}"
+            null = null if np.isfinite(null).all() else None
+            figures.trajectory(ax, data, null=null, null_name=words, log=log)
             ax.set(title=name, ylabel=label)
 
     return figure
@@ -103,7 +105,8 @@ def alternatives(r, axes):
         at = few.at(optimizer=name)
         at = at.at(learning_rate=stored_rates(at))
         for ax, (alternative, law) in zip(row, ALTERNATIVES.items(), strict=True):
-            figures.trajectory(ax, (preferred(at, alternative) / at["alpha_tail"]).rename("aic"), null=0.0, log="")
+            figures.trajectory(ax, (preferred(at, alternative) / at["alpha_tail"]).rename("aic"), null=0.0,
+                               null_name="equally good", log="")
             ax.set(title=f"{name}, against\n{law}", ylabel="AIC difference per value")
 
 
@@ -123,7 +126,8 @@ def long_runs(r, axes):
         for ax, (variable, label) in zip(row, wanted.items(), strict=True):
             start = at[variable].isel(step=0)
             data = at[variable].isel(step=slice(1, None))
-            figures.trajectory(ax, data, null=(float(start.min()), float(start.max())), log="x")
+            figures.trajectory(ax, data, null=(float(start.min()), float(start.max())),
+                               null_name="initial weights", log="x")
             ax.set(title=name, ylabel=label)
             if variable == "outliers":
                 ax.set_ylim(-0.1, 1.1 * max(1.0, float(data.max())))

@@ -144,7 +144,8 @@ def origin(r, axes, cases):
     each = {words[n]: r.at(setting=n, optimizer="adam", learning_rate=rates, step=1) for n in names}
     data = {w: second_of(at, None) / predicted(at)["edge"] for w, at in each.items()}
     theory = {w: (predicted(at)["second"] / predicted(at)["edge"]).values for w, at in each.items()}
-    figures.against(panels[0], together(data, "loss"), by="loss", theory=theory, centre="mean", null=1.0, log="x")
+    figures.against(panels[0], together(data, "loss"), by="loss", theory=theory, centre="mean", null=1.0,
+                    null_name="isotropic edge or chance", log="x")
     panels[0].set(title="second singular value", ylabel="over the isotropic edge")
     for ax, rate in zip(panels[1:], rates[:: max(1, len(rates) - 1)], strict=False):
         chosen = {w: at.at(learning_rate=rate) for w, at in each.items()}
@@ -152,7 +153,7 @@ def origin(r, axes, cases):
         says = {w: predicted(at)["sample_overlap"].isel(vector=slice(1, None)).mean("vector").values
                 for w, at in chosen.items()}
         figures.against(ax, together(found, "loss"), x="share", by="loss", theory=says, centre="mean", null=1.0,
-                        log="xy")
+                        null_name="isotropic edge or chance", log="xy")
         ax.set(title=rf"overlap, $\eta$ = {rate:g}", xlabel="largest residuals, up to share",
                ylabel=r"mean $\langle x_i, v\rangle^2$")
 

@@ -140,7 +140,8 @@ def over_steps(variable, label, log="auto", null=False):
         for ax, rate in zip(np.ravel(axes(1, len(rates), height=3.2)), rates, strict=True):
             start = r.at(learning_rate=rate).at(step=0)[variable]
             band = (float(start.min()), float(start.max())) if null and start.notnull().any() else None
-            figures.against(ax, r.at(learning_rate=rate)[variable], x="step", by="optimizer", null=band, log=log)
+            figures.against(ax, r.at(learning_rate=rate)[variable], x="step", by="optimizer", null=band,
+                            null_name="initial weights", log=log)
             ax.set(title=rf"updates of root mean square {rate:g}", ylabel=label)
 
     return figure
@@ -173,7 +174,8 @@ def outlier(r, axes):
         ratio.values = [largest(at.at(step=s)) / predicted(at.at(step=s)) for s in at.steps[1:]]
         ratios[name] = ratio.rename("ratio")
     ax = axes(height=3.4)
-    figures.against(ax, together(ratios, "optimizer"), x="step", by="optimizer", null=1.0, log="")
+    figures.against(ax, together(ratios, "optimizer"), x="step", by="optimizer", null=1.0,
+                    null_name="formula", log="")
     ax.set(ylabel="largest singular value / formula")
 
 

@@ -234,8 +234,8 @@ def against_levels(variable, label, *, paired=True):
                     {level: value(first_layer(at, name), variable) for level, name in named.items()}, factor)
             data = together(lines, "optimizer")
             data = data.where(data.notnull().all("replicate"))
-            figures.against(ax, data, x=factor, by="optimizer", null=0.0 if paired else None, centre="mean",
-                            log="x" if factor in ("samples", "width") else "")
+            figures.against(ax, data, x=factor, by="optimizer", null=0.0 if paired else None,
+                            null_name="no change", centre="mean", log="x" if factor in ("samples", "width") else "")
             ax.set(xlabel=LABELS.get(factor, factor), ylabel=label)
             if isinstance(next(iter(named)), str):
                 ax.tick_params(axis="x", rotation=30)

@@ -172,7 +172,7 @@ FIGURES = {
     "phases": draw.phases,
     "hill": draw.over_steps("hill", r"Hill exponent $\alpha$"),
     "alpha": draw.over_steps("alpha", r"fitted exponent $\alpha$", names=tuple(STEP)),
-    "p_value": draw.over_steps("alpha_p_value", "p-value of a power law", names=tuple(STEP), zero=0.1),
+    "p_value": draw.over_steps("alpha_p_value", "p-value of a power law", names=tuple(STEP), threshold=0.1),
     "alternatives": draw.alternatives,
     "noise": draw.noise,
     "long": draw.long_runs,

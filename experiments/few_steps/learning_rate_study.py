@@ -231,8 +231,10 @@ def against_rate(variable, label, vector=None, paired=False, log="auto", chance=
             data = data if vector is None else data.isel(vector=vector)
             start = data.isel(step=0)
             null = 0.0 if paired else chance(r) if chance else (float(start.min()), float(start.max()))
+            words = "no change" if paired else "chance, 95 %" if chance else "initial weights"
             figures.against(
-                ax, (data - start if paired else data).isel(step=slice(1, None)), by="step", null=null, log=log
+                ax, (data - start if paired else data).isel(step=slice(1, None)), by="step", null=null, null_name=words,
+                log=log,
             )
             ax.set_ylabel(label)
 

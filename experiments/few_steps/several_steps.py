@@ -259,7 +259,8 @@ def largest(r, axes):
         if name == "adam":
             says = at.predicted["largest_singular_value"].values[:, None]
             errors["constants alone"] = like.copy(data=100 * (says / measured - 1))[1:]
-        figures.against(ax, together(errors, "rule").rename("error"), x="step", by="rule", null=(-1.0, 1.0), log="")
+        figures.against(ax, together(errors, "rule").rename("error"), x="step", by="rule", log="",
+                        null=(-100 * WITHIN, 100 * WITHIN), null_name=f"tolerance, {100 * WITHIN:g} %")
         ax.set_yscale("symlog", linthresh=1.0)
         ax.set(title=rf"{name}, $\eta$ = {rate:g}", ylabel="error of $s_1$ (%)")
 
@@ -276,7 +277,7 @@ def bulks(r, axes):
         spectra = [Spectrum(v[:-1] ** 2 / shape[0], shape, scale=shape[0]) for v in own[seen]]
         if spectra:
             null = fresh[:, seen, :-1].ravel() ** 2 / shape[0]
-            figures.spectrum(ax, spectra, null=null, scale="loglog")
+            figures.spectrum(ax, spectra, null=null, null_name="observers", scale="loglog")
         ax.set(title=rf"{name}, $\eta$ = {rate:g}, step {at.steps[-1]}", xlabel=r"eigenvalue of $W^\top W/h$, bulk")
 
 
@@ -286,7 +287,8 @@ def flag(r, axes):
     for ax, (name, rate, at) in zip(panels, runs(r), strict=True):
         like = at.at(matrix="W")["squared_norm"].transpose("step", "replicate")
         of = {k: like.copy(data=consistency(at, m))[1:] for k, m in (("network", "W"), ("observers", "observers/0"))}
-        figures.against(ax, together(of, "rows").rename("flag"), x="step", by="rows", null=VALID, log="")
+        figures.against(ax, together(of, "rows").rename("flag"), x="step", by="rows", null=VALID,
+                        null_name=f"threshold {VALID:g}", log="")
         ax.set(title=rf"{name}, $\eta$ = {rate:g}", ylabel=r"$|U^\top u_1|^2$ / formula", ylim=(0, 1.1))
 
 

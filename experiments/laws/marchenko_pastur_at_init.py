@@ -129,10 +129,9 @@ def distance(r, axes):
     one, two = axes(1, 2)
     scaled = r["sup_distance"] * r["sup_distance"].inputs
     band = (r["null_band"] * r["null_band"].inputs).isel(replicate=0)
-    figures.against(one, scaled, x="inputs", null=(band.isel(end=0), band.isel(end=1)))
-    figures.against(
-        two, r["wrong_distance"] * r["wrong_distance"].inputs, x="inputs", null=(band.isel(end=0), band.isel(end=1))
-    )
+    noise = (band.isel(end=0), band.isel(end=1))
+    for ax, data in ((one, scaled), (two, r["wrong_distance"] * r["wrong_distance"].inputs)):
+        figures.against(ax, data, x="inputs", null=noise, null_name="pure noise, 95 %")
     one.set(xlabel="inputs $d$", ylabel=r"$d\,\sup|F_d - F|$", title="its own law")
     two.set(
         xlabel="inputs $d$", ylabel=r"$d\,\sup|F_d - F|$", title=f"ratio {r.config['wrong_ratio']:g} times too large"

@@ -145,7 +145,8 @@ def crossing(strengths: np.ndarray, power: np.ndarray) -> float:
 def false_alarms(r, axes):
     noise = r.at(strength=0.0)["called"]
     for ax, test in zip(np.ravel(axes(2, 2)), TESTS[:4], strict=True):
-        figures.strip(ax, noise, by="shape", null=LEVELS[TESTS.index(test) % 2], at={"test": test})
+        level = LEVELS[TESTS.index(test) % 2]
+        figures.strip(ax, noise, by="shape", null=level, null_name="level of the test", at={"test": test})
         ax.set(title=test, ylabel="share of noise called", xlabel="rows x columns")
         ax.set_xticks(ax.get_xticks(), [shape.replace("x", " x\n") for shape in r.axes["shape"]])
 

@@ -16,17 +16,18 @@ DODGE = 0.16  # between the marks of several groups at one category, categories 
 
 @look.panel
 def against(ax: Any, data: Any, x: str = "learning_rate", by: str | None = None, *, theory: Any = None,
-            null: Any = None, spread: str = "replicate", centre: str = "median", log: str = "auto",
-            lines: Lines | None = None) -> None:
+            null: Any = None, null_name: str = "null", spread: str = "replicate", centre: str = "median",
+            log: str = "auto", lines: Lines | None = None) -> None:
     """Draw values against the axis `x`: one line per value of `by`, centre and spread over the dimension `spread`.
 
     data: DataArray with the dimensions x, optionally by and spread, all others of size 1; non-finite entries are
     missing runs, and a cross on the frame marks positions where some runs have a value and some don't.
     centre: "median" with a min-max band, or "mean" with +- one standard error; which one stands in the key.
     theory: thin dark line; a callable of x, a DataArray, values (m,), (x, values) with a grid of their own, or a
-    mapping from values of `by` (or of x) to one of these. null: number, (lo, hi) or callable of x. lines: label ->
-    position of a vertical line. log: "auto" or the letters of the log axes. Raises ValueError for a dimension that is
-    missing or was not narrowed down, and for an unknown centre.
+    mapping from values of `by` (or of x) to one of these. null: number, (lo, hi) or callable of x, drawn in grey;
+    null_name: what it is, for the key ("null": what chance alone gives). lines: label -> position of a vertical line.
+    log: "auto" or the letters of the log axes. Raises ValueError for a dimension that is missing or was not narrowed
+    down, and for an unknown centre.
 
     >>> import numpy as np, xarray
     >>> from spectrax.figures import canvas
@@ -43,13 +44,14 @@ def against(ax: Any, data: Any, x: str = "learning_rate", by: str | None = None,
     if by:
         key.add(ax, {_group_name(by, name): key.line(**style) for name, style in zip(names, styles, strict=True)})
     _draw(ax, data, x, table, [{"linestyle": "-", **style} for style in styles], spread, centre, log)
-    _add_marks(ax, table, by, names, styles, theory=theory, null=null, lines=lines, centre=centre)
+    _add_marks(ax, table, by, names, styles, theory=theory, null=(null, null_name), lines=lines,
+               centre=centre)
 
 
 @look.panel
 def trajectory(ax: Any, data: Any, x: str = "step", by: str = "learning_rate", *, style_by: str = "optimizer",
-               theory: Any = None, null: Any = None, spread: str = "replicate", centre: str = "median",
-               log: str = "auto", lines: Lines | None = None) -> None:
+               theory: Any = None, null: Any = None, null_name: str = "null", spread: str = "replicate",
+               centre: str = "median", log: str = "auto", lines: Lines | None = None) -> None:
     """Draw values over steps: colour and marker per learning rate (`colour_of`), line style per optimizer.
 
     data: DataArray with the dimensions x and by, optionally style_by and spread. theory: a callable of x, a DataArray,
@@ -65,7 +67,8 @@ def trajectory(ax: Any, data: Any, x: str = "step", by: str = "learning_rate", *
     key.add(ax, {look.number(kind): key.line(color="#555555", linestyle=dash) for kind, dash in dashes.items()})
     key.add(ax, {_group_name(by, name): key.line(**style) for name, style in zip(names, styles, strict=True)})
     _draw(ax, data, x, table, each, spread, centre, log)
-    _add_marks(ax, table, by, names, styles, theory=theory, null=null, lines=lines, centre=centre)
+    _add_marks(ax, table, by, names, styles, theory=theory, null=(null, null_name), lines=lines,
+               centre=centre)
 
 
 def _draw(ax, data, x, table: Table, styles, spread, centre, log):
@@ -125,7 +128,7 @@ def _add_marks(ax, table: Table, by, names, styles, *, theory, null, lines, cent
         several = index is not None and len(names) > 1
         ax.plot(x, y, color=look.darker(styles[index]["color"]) if several else look.INK, linewidth=0.9, zorder=3)
         key.add(ax, {"theory": key.line(color=look.INK, linewidth=0.9)})
-    marks.draw_null(ax, null, table.places)
+    marks.draw_null(ax, null[0], table.places, null[1])
     shown = {label: v for label, v in (lines or {}).items() if np.isfinite(v) and (v > 0 or not log)}
     if shown:
         low, high = ax.get_xlim()

@@ -23,14 +23,15 @@ class Pool(NamedTuple):
 @look.panel
 def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] = (), predicted: Sequence[float] = (),
              null: Any = None, *, bins: int | None = None, scale: str = "auto", zeros: int = 0,
-             law_name: str = "theory") -> None:
+             law_name: str = "theory", null_name: str = "null") -> None:
     """Draw the density of a spectrum as a filled histogram, with its law as a thin dark line.
 
     spectrum: a Spectrum, an array (one-dimensional or more, pooled, NaN left out), or a list of these. The histogram is
     that of all eigenvalues, so its area is 1 minus the mass at the law's atoms; exact zeros that a Spectrum leaves out
     count (`zeros` says how many an array leaves out). Atoms are arrows with their mass, predicted and measured;
     `outliers` are ticks, `predicted` outliers open triangles. null: what chance gives, as (lo, hi) on the eigenvalue
-    axis, a number there, a callable density, or another spectrum (its outline is drawn).
+    axis, a number there, a callable density, or another spectrum (its outline is drawn). law_name, null_name: for the
+    key.
     bins: number of bins over the bulk; they end at the band edges. scale: "linear", "log" (log axis, density of log10,
     so that areas remain fractions), "loglog" (density, for tails), or "auto": linear unless values lie decades beyond
     the bulk; log for a few of them, loglog for a tail. Raises ValueError for an empty spectrum, an unknown scale, or
@@ -61,7 +62,7 @@ def spectrum(ax: Any, spectrum: Any, law: Any = None, outliers: Sequence[float] 
     peak = np.zeros(0) if law is None else _draw_law(ax, law, edges, scale, law_name)
     peak = np.minimum(peak, (100 if scale == "loglog" else 1.25) * heights.max())  # it may diverge at a hard edge
     _set_limits(ax, np.concatenate([heights, peak]), edges, marked, scale, [place for place, _ in atoms])
-    _draw_null(ax, null, edges, scale)
+    _draw_null(ax, null, edges, scale, null_name)
     for place, mass in atoms:
         _draw_atom(ax, place, mass, pool)
     _draw_outliers(ax, outliers, predicted)
@@ -146,7 +147,7 @@ def _set_limits(ax, heights, edges, marked, scale, atoms):
         ax.set_ylim(0, filled.max() * (1.3 if atoms else 1.12))
 
 
-def _draw_null(ax, null, edges, scale):
+def _draw_null(ax, null, edges, scale, name):
     if null is None:
         return
     line = dict(color="#8c8c8c", linewidth=1.2)
@@ -158,11 +159,11 @@ def _draw_null(ax, null, edges, scale):
         ax.axvline(float(null), zorder=0.5, **line)
     elif np.shape(null) == (2,) and not hasattr(null, "kind"):
         ax.axvspan(float(null[0]), float(null[1]), color=look.NULL, alpha=0.6, linewidth=0, zorder=0)
-        return key.add(ax, {"null": key.patch(color=look.NULL, alpha=0.6, linewidth=0)})
+        return key.add(ax, {name: key.patch(color=look.NULL, alpha=0.6, linewidth=0)})
     else:
         other = pooled(null)
         ax.stairs(_histogram(other.values, edges, other.total, scale), edges, zorder=2, **line)
-    key.add(ax, {"null": key.line(**line)})
+    key.add(ax, {name: key.line(**line)})
 
 
 def _draw_atom(ax, place, mass, pool):

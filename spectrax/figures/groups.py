@@ -9,23 +9,25 @@ from spectrax.figures import key, look, marks
 from spectrax.figures.tables import table_of
 
 
-def strip(where: Any, data: Any = None, by: str = "optimizer", *, null: Any = None, spread: str = "replicate",
-          pairs: bool = False, log: str = "", at: Mapping[str, Any] | None = None) -> Callable[..., None] | None:
+def strip(where: Any, data: Any = None, by: str = "optimizer", *, null: Any = None, null_name: str = "null",
+          spread: str = "replicate", pairs: bool = False, log: str = "",
+          at: Mapping[str, Any] | None = None) -> Callable[..., None] | None:
     """Draw the distribution over replicates for each value of `by`: a dot per run, a bar at the median.
 
     where: an Axes, with data a DataArray with the dimensions by and spread; or the name of a variable of a result: then
     a figure function `fn(result, axes)` comes back, for the FIGURES of an experiment. A dimension step that is left
     over is taken at its last entry; `at` narrows others. pairs: join the dots of one replicate by a grey line. null:
-    number, (lo, hi) or callable of the positions. log: "y" for a log axis. Raises ValueError as `against` does.
+    number, (lo, hi) or callable of the positions; null_name: what it is, for the key. log: "y" for a log axis. Raises
+    ValueError as `against` does.
 
     >>> strip("test_loss", by="optimizer").__name__
     'test_loss'
     """
     if not isinstance(where, str):
-        return _draw(where, data, by, null, spread, pairs, log, at)
+        return _draw(where, data, by, (null, null_name), spread, pairs, log, at)
 
     def figure(result: Any, axes: Callable[..., Any]) -> None:
-        _draw(axes(), result[where], by, null, spread, pairs, log, at)
+        _draw(axes(), result[where], by, (null, null_name), spread, pairs, log, at)
 
     figure.__name__ = where
     figure.__doc__ = f"Distribution of {where.replace('_', ' ')} over {spread}s for each {by.replace('_', ' ')}."
@@ -55,7 +57,7 @@ def _draw(ax, data, by, null, spread, pairs, log, at):
     ax.set_xlabel(look.axis_label(by) if by != "optimizer" else "")
     ax.set_ylabel(look.axis_label(str(data.name or "value"), data))
     marks.scale_axes(ax, log, by, places, samples)
-    marks.draw_null(ax, null, places)
+    marks.draw_null(ax, null[0], places, null[1])
     key.add(ax, {f"one dot per {spread}, bar: median": key.line(color="#555555", marker="o", linestyle="none")})
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from spectrax.figures import key, look
 
 
-def draw_null(ax: Any, null: Any, x: np.ndarray) -> None:
-    """Draw what chance alone gives over the positions x (m,): a light grey band or line, "null" in the key.
+def draw_null(ax: Any, null: Any, x: np.ndarray, name: str = "null") -> None:
+    """Draw what values are compared with over the positions x (m,): a light grey band or line, `name` in the key.
 
     null: a number (level), (lo, hi) with numbers or arrays (m,), an array (m,), or a callable of x that returns one of
     these. Raises ValueError for another shape.
@@ -23,11 +23,11 @@ def draw_null(ax: Any, null: Any, x: np.ndarray) -> None:
             ax.axhspan(low[0], high[0], color=look.NULL, alpha=0.6, linewidth=0, zorder=0)
         else:
             ax.fill_between(x, low, high, color=look.NULL, alpha=0.6, linewidth=0, zorder=0)
-        key.add(ax, {"null": key.patch(color=look.NULL, alpha=0.6, linewidth=0)})
+        key.add(ax, {name: key.patch(color=look.NULL, alpha=0.6, linewidth=0)})
         return
     level = np.asarray(values, float)
     if level.shape == (2, x.size) or (level.shape == (2,) and x.size != 2):
-        return draw_null(ax, (level[0], level[1]), x)
+        return draw_null(ax, (level[0], level[1]), x, name)
     if level.ndim == 0:
         ax.axhline(float(level), color="#a8a8a8", linewidth=1.4, zorder=0)
     elif level.shape == x.shape:
@@ -35,7 +35,7 @@ def draw_null(ax: Any, null: Any, x: np.ndarray) -> None:
     else:
         raise ValueError(f"null must be a number, (lo, hi) or one value per position; got shape {level.shape} "
                          f"for {x.size} positions. Pass (lo, hi) or a callable of x.")
-    key.add(ax, {"null": key.line(color="#a8a8a8", linewidth=1.4)})
+    key.add(ax, {name: key.line(color="#a8a8a8", linewidth=1.4)})
 
 
 def draw_lines(ax: Any, lines: Mapping[str, float], x: np.ndarray, curves: np.ndarray) -> None:

@@ -80,6 +80,19 @@ def test_every_form_of_null_is_drawn(values, null, labels):
     assert "null" in labels(axes.figure)
 
 
+@pytest.mark.parametrize("null", [0.1, (0.9, 1.1)])
+def test_the_key_calls_the_grey_line_or_band_what_the_caller_does(values, null, labels):
+    chosen = values.sel(step=5, learning_rate=1.0)
+    for draw in (lambda ax, **grey: figures.against(ax, values.sel(step=5), by="optimizer", **grey),
+                 lambda ax, **grey: figures.trajectory(ax, values.sel(optimizer="gd"), **grey),
+                 lambda ax, **grey: figures.strip(ax, chosen, **grey),
+                 lambda ax, **grey: figures.strip(chosen.name, **grey)({chosen.name: chosen}, lambda: ax)):
+        axes = figures.canvas(7)
+        draw(axes(), null=null, null_name="threshold")
+        assert "threshold" in labels(axes.figure)
+        assert "null" not in labels(axes.figure)
+
+
 def test_null_of_another_length_is_refused(values):
     with pytest.raises(ValueError, match="null must be"):
         figures.against(figures.canvas(7)(), values.sel(step=5), by="optimizer", null=np.ones(4))

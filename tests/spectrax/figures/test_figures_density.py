@@ -117,6 +117,10 @@ def test_spectrum_takes_every_form_of_null(null, labels):
     axes = figures.canvas(7)
     figures.spectrum(axes(), Spectrum.of(gaussian(300, 200)), null=null)
     assert "null" in labels(axes.figure)
+    axes = figures.canvas(7)
+    figures.spectrum(axes(), Spectrum.of(gaussian(300, 200)), null=null, null_name="observers")
+    assert "observers" in labels(axes.figure)
+    assert "null" not in labels(axes.figure)
 
 
 def test_pool_leaves_out_padding_and_counts_zeros():
