@@ -132,17 +132,21 @@ def rate_of_figure(r):
     return 1.0 if 1.0 in r.axes["learning_rate"] else r.axes["learning_rate"][-1]
 
 
-def over_steps(variable, label, log="auto", null=False):
-    """One line per optimizer over steps, a panel per rate; null: the initial weights' range, where they have one."""
+def over_steps(variable, label, log="auto", null=False, per_entry=False):
+    """One line per optimizer over steps, a panel per rate; null: the initial weights' range, where they have one.
+
+    per_entry: a Frobenius norm as the root mean square of the matrix' entries, which is the rate where it is matched.
+    """
 
     def figure(r, axes):
         rates = r.axes["learning_rate"]
         for ax, rate in zip(np.ravel(axes(1, len(rates), height=3.2)), rates, strict=True):
             start = r.at(learning_rate=rate).at(step=0)[variable]
             band = (float(start.min()), float(start.max())) if null and start.notnull().any() else None
-            figures.against(ax, r.at(learning_rate=rate)[variable], x="step", by="optimizer", null=band,
-                            null_name="initial weights", log=log)
-            ax.set(title=rf"updates of root mean square {rate:g}", ylabel=label)
+            values = r.at(learning_rate=rate)[variable]
+            values = values / (r.config["width"] * r.config["inputs"]) ** 0.5 if per_entry else values
+            figures.against(ax, values, x="step", by="optimizer", null=band, null_name="initial weights", log=log)
+            ax.set(title=rf"$\eta$ = {rate:g}", ylabel=label)
 
     return figure
 
@@ -183,7 +187,7 @@ FIGURES = {
     "hill": over_steps("hill", r"Hill exponent $\alpha$", log="", null=True),
     "spectra": spectra,
     "update_rank": over_steps("update_stable_rank", "stable rank of the update", log="y"),
-    "update_norm": over_steps("update_norm", r"$\|M\|_F$ of the next update", log="y"),
+    "update_norm": over_steps("update_norm", "root mean square of the next update", log="", per_entry=True),
     "outlier": outlier,
     "test_loss": over_steps("test_loss", "ridge test loss", log="", null=True),
 }

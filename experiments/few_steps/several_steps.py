@@ -289,7 +289,8 @@ def flag(r, axes):
         of = {k: like.copy(data=consistency(at, m))[1:] for k, m in (("network", "W"), ("observers", "observers/0"))}
         figures.against(ax, together(of, "rows").rename("flag"), x="step", by="rows", null=VALID,
                         null_name=f"threshold {VALID:g}", log="")
-        ax.set(title=rf"{name}, $\eta$ = {rate:g}", ylabel=r"$|U^\top u_1|^2$ / formula", ylim=(0, 1.1))
+        ax.set(title=rf"{name}, $\eta$ = {rate:g}", ylabel=r"$|U^\top u_1|^2$ / formula")
+        ax.set_ylim(0, max(1.1, ax.get_ylim()[1]))  # past 1.1 next to the threshold
 
 
 FIGURES = {"largest": largest, "bulks": bulks, "flag": flag}
