@@ -137,12 +137,18 @@ def levels(r):
     for name in r.axes["setting"]:
         if name != BASE:
             factor, _, level = name.partition(" ")
-            number = level.replace(".", "").isdigit()
-            found.setdefault(factor, {})[float(level) if number else level] = name
+            found.setdefault(factor, {})[_number(level)] = name
     own = {"samples": r.config["samples"], "noise": r.config["noise_std"], "width": r.config["width"], "depth": 1,
            "decay": 1.0, "activation": "tanh", "teacher": "softplus", "weights": "free"}
     return {factor: dict(sorted({own[factor]: BASE, **named}.items(), key=_by_number))
             for factor, named in found.items()}
+
+
+def _number(level):
+    """The level as it was given: a whole number (samples, width, depth), another number, or a name."""
+    if level.isdigit():
+        return int(level)
+    return float(level) if level.replace(".", "").isdigit() else level
 
 
 def _by_number(pair):

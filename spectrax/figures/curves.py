@@ -82,8 +82,10 @@ def _draw(ax, data, x, table: Table, styles, spread, centre, log):
     if not table.numeric:
         ax.set_xticks(table.places, [look.number(position) for position in table.positions])
         ax.set_xlim(-0.5, table.positions.size - 0.5)
-    elif ax.get_xscale() == "linear" and table.positions.dtype.kind in "iu" and 1 < table.positions.size <= 8:
-        ax.set_xticks(table.positions)
+    elif ax.get_xscale() == "linear" and table.positions.dtype.kind in "iu":
+        ax.locator_params(axis="x", integer=True)  # as 2.5 among steps
+        if 1 < table.positions.size <= 8:
+            ax.set_xticks(table.positions)
     elif ax.get_xscale() == "log" and 1 < table.positions.size <= 8 and _decades(table.places) < 2:
         ax.set_xticks(table.places, [look.number(position) for position in table.positions])
         ax.set_xticks([], minor=True)
@@ -129,6 +131,7 @@ def _add_marks(ax, table: Table, by, names, styles, *, theory, null, lines, cent
         ax.plot(x, y, color=look.darker(styles[index]["color"]) if several else look.INK, linewidth=0.9, zorder=3)
         key.add(ax, {"theory": key.line(color=look.INK, linewidth=0.9)})
     marks.draw_null(ax, null[0], table.places, null[1])
+    marks.whole_ticks(ax, table.values, null[0], table.places)
     shown = {label: v for label, v in (lines or {}).items() if np.isfinite(v) and (v > 0 or not log)}
     if shown:
         low, high = ax.get_xlim()

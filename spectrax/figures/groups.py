@@ -58,6 +58,7 @@ def _draw(ax, data, by, null, spread, pairs, log, at):
     ax.set_ylabel(look.axis_label(str(data.name or "value"), data))
     marks.scale_axes(ax, log, by, places, samples)
     marks.draw_null(ax, null[0], places, null[1])
+    marks.whole_ticks(ax, samples, null[0], places)
     key.add(ax, {f"one dot per {spread}, bar: median": key.line(color="#555555", marker="o", linestyle="none")})
 
 

@@ -38,6 +38,15 @@ def draw_null(ax: Any, null: Any, x: np.ndarray, name: str = "null") -> None:
     key.add(ax, {name: key.line(color="#a8a8a8", linewidth=1.4)})
 
 
+def whole_ticks(ax: Any, y: np.ndarray, null: Any, x: np.ndarray) -> None:
+    """Integer ticks on a linear y axis where the values y (NaN left out) are counts: all whole, and so is the null."""
+    null = null(x) if callable(null) else null
+    levels = () if null is None else null if isinstance(null, tuple | list) else (null,)
+    every = np.concatenate([np.ravel(np.asarray(v, float)) for v in (y, *levels)])
+    if ax.get_yscale() == "linear" and np.all(np.mod(every[np.isfinite(every)], 1) == 0):
+        ax.locator_params(axis="y", integer=True, min_n_ticks=1)  # 1: where all counts are equal
+
+
 def draw_lines(ax: Any, lines: Mapping[str, float], x: np.ndarray, curves: np.ndarray) -> None:
     """Draw labelled vertical lines, label -> position; a label stands along its line, where fewer data are.
 

@@ -1,5 +1,7 @@
 """The parts of the few-step experiments that decide their claims, each against a case whose answer is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -115,3 +117,11 @@ def test_a_diverging_rate_leaves_the_claims_of_the_others(call, tmp_path, capsys
                 "1e20", "1e38", "--output", out) == 0
     said = capsys.readouterr().out
     assert "gd 60, step 1: largest singular value from two directions" in said or "gd 60, step 1: the flag" in said
+
+
+def test_levels_of_a_factor_are_whole_numbers_where_they_count_something():
+    settings = ["base", "samples 500", "depth 2", "depth 3", "noise 0.5", "teacher relu"]
+    stored = SimpleNamespace(axes={"setting": settings}, config={"samples": 2000, "noise_std": 0.3, "width": 1500})
+    found = {factor: list(named) for factor, named in factors.levels(stored).items()}
+    assert found == {"samples": [500, 2000], "depth": [1, 2, 3], "noise": [0.3, 0.5], "teacher": ["relu", "softplus"]}
+    assert {type(level) for factor in ("samples", "depth") for level in found[factor]} == {int}

@@ -137,6 +137,34 @@ def test_names_on_the_axis_stand_at_their_places(values):
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["GD", "Adam"]
 
 
+@pytest.mark.parametrize("counts", [[0, 1, 1, 2], [0, 0, 0, 0], [1, 1, 2, 3], [0, 3, 40, 900]])
+@pytest.mark.parametrize("null", [None, 0.0, (0.0, 1.0), lambda x: 0 * x])
+def test_an_axis_of_counts_has_whole_ticks(counts, null):
+    axes = {"step": [0, 1, 2, 3], "optimizer": ["gd"]}
+    data = xarray.DataArray(np.array(counts, float)[:, None], axes, tuple(axes), name="outliers")
+    for draw in (figures.against, figures.strip):
+        ax = figures.canvas(7)()
+        options = {"x": "step", "log": ""} if draw is figures.against else {"by": "step"}
+        draw(ax, data.isel(optimizer=0), null=null, **options)
+        assert ax.get_yticks().size
+        assert np.all(ax.get_yticks() % 1 == 0)
+
+
+@pytest.mark.parametrize(("values", "null"), [([0.0, 0.0], 0.1), ([0.0, 0.0], (0.0, 0.5)), ([0.5, 1.0], None)])
+def test_other_values_keep_their_ticks_between_whole_numbers(values, null):
+    ax = figures.canvas(7)()
+    figures.against(ax, xarray.DataArray(values, {"step": [0, 1]}, ("step",)), x="step", null=null, log="")
+    assert np.any(ax.get_yticks() % 1 != 0)
+
+
+@pytest.mark.parametrize("last", [2, 8, 12, 20, 25])
+def test_an_axis_of_steps_has_whole_ticks(last):
+    ax = figures.canvas(3.4)()
+    steps = np.arange(last + 1)
+    figures.against(ax, xarray.DataArray(0.1 * steps, {"step": steps}, ("step",)), x="step", log="")
+    assert np.all(ax.get_xticks() % 1 == 0)
+
+
 def test_categories_are_marks_beside_each_other_that_no_line_joins():
     coords = {"optimizer": ["gd", "adam"], "activation": ["tanh", "erf", "relu"]}
     data = xarray.DataArray(np.arange(12.0).reshape(2, 3, 2), coords, ("optimizer", "activation", "replicate"))
