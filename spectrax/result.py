@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 import zarr
 
+from spectrax.caption import caption_of
 from spectrax.narrowing import listed, narrow, position
 from spectrax.prediction import read_prediction
 from spectrax.store import StoreError, read_header
@@ -125,7 +126,6 @@ class Result:
             data = data if chosen is None else data.sel({MATRIX: chosen}, drop=True)
         return narrow(data, {k: v for k, v in self.selection.items() if k != MATRIX})
 
-
     def at(self, **selection) -> "Result":
         """Narrowed to given values: at(optimizer="adam", learning_rate=1.0, step=[0, 10], matrix="W").
 
@@ -180,21 +180,8 @@ class Result:
         return table.set_index(keys).dropna(how="all", subset=values).reset_index()
 
     def caption(self) -> str:
-        """One line for a figure: sizes, rates and replicates of what is stored."""
-        letters = {"samples": "n", "inputs": "d", "width": "h"}
-        parts = [
-            f"{letters[k]} = {', '.join(map(str, v)) if isinstance(v, list) else v}"
-            for k, v in self.config.items()
-            if k in letters
-        ]
-        axes = self.axes
-        if "replicate" in axes:
-            count = len(axes["replicate"])
-            parts.append(f"{count} replicate" + "s" * (count != 1))
-        if self.steps:
-            parts.append("step" + "s" * (len(self.steps) > 1) + " " + ", ".join(map(str, self.steps)))
-        parts += [f"{k} {', '.join(map(str, listed(v)))}" for k, v in self.selection.items() if k != "step"]
-        return ", ".join(parts)
+        """One line for a figure: sizes, replicates and steps of what is stored and selected."""
+        return caption_of(self)
 
     def _shared(self, key, make):
         """Read once for a result and everything narrowed from it."""

@@ -109,6 +109,15 @@ def test_a_setting_of_its_own_length_ends_there(result):
     assert (short["diverged"] == 0).all()
 
 
+def test_the_caption_says_the_steps_of_each_length(result):
+    assert result.at(setting=["plain", "short"]).caption() == (
+        "2 replicates, steps 0, 1, 3 (plain), steps 0, 1 (short), setting plain, short")
+    assert result.caption().endswith("steps 0, 1, 3 (4 settings), steps 0, 1 (short)")
+    assert result.at(setting="short").caption().endswith("steps 0, 1, setting short")
+    assert result.at(setting="plain").caption().endswith("steps 0, 1, 3, setting plain")
+    assert result.at(step=3).caption().endswith("replicates, step 3")  # what a setting doesn't have isn't said of it
+
+
 def test_more_settings_extend_a_study_and_a_name_keeps_its_meaning(tmp_path):
     first = run(study({"plain": Setting()}), tmp_path)
     both = run(study({"plain": Setting(), "short": Setting(last_step=1)}), tmp_path)
