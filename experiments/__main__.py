@@ -15,7 +15,7 @@ USAGE = """spectrax COMMAND ...
   list                              the experiments and their questions
   run NAME|FILE.py [flags]          run what is missing of an experiment, print claims, figures, result
   predict NAME|FILE.py [flags]      store what theory says, before anything is measured
-  check NAME|FILE.py [flags]        the same as run; exit status 1 where a claim fails
+  check NAME|FILE.py [flags]        the same as run; exit status 1 where a claim fails, with --smoke too
   show RESULT                       what a result holds: configuration, sessions, claims
   redraw RESULT [flags]             draw its figures again, without training
 
@@ -83,7 +83,7 @@ def _run(words, check=False):
             f"claims must not raise; {where}: {type(error).__name__}: {error} The result is stored in {result.path}."
         ) from error
     figures = [] if options.no_figures else runner.draw(module, result)
-    report(result, found, figures)
+    report(result, found, figures, smoke=options.smoke)
     return int(check and any(c.verdict == "fails" for c in found))
 
 
@@ -166,7 +166,7 @@ def _run_parser(command):
     parser.add_argument("--force", action="store_true", help="discard what the result folder holds of a study")
     parser.add_argument("--threads", type=int, help="cores to use for training and captures")
     parser.add_argument("--dry-run", action="store_true", help="say runs, expected time and memory; run nothing")
-    parser.add_argument("--smoke", action="store_true", help="the tiny size that tests run")
+    parser.add_argument("--smoke", action="store_true", help="the tiny size that tests run, too small for the claims")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument("--no-figures", action="store_true", help="claims only")
     return parser

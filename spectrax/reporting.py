@@ -12,8 +12,13 @@ from spectrax.store import StoreError, read_header
 _COLOURS = {"holds": "green", "fails": "bold red", "undecided": "yellow"}
 
 
-def report(result: Result, claims: Sequence[claim.Claim], figures: Sequence[Path]) -> None:
-    """Claims as a table, then notable runs and the paths of everything stored."""
+SMOKE = "a smoke run: its sizes are too small for the claims, whatever their verdicts; run without --smoke"
+
+
+def report(
+    result: Result, claims: Sequence[claim.Claim], figures: Sequence[Path], smoke: bool = False
+) -> None:
+    """Claims as a table, then notable runs and the paths of everything stored; last, that it was a smoke run."""
     console = _console()
     if claims:
         _print_claims(console, claims)
@@ -25,6 +30,8 @@ def report(result: Result, claims: Sequence[claim.Claim], figures: Sequence[Path
     if claims:
         console.print(f"claims  {result.path / 'claims.csv'}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"result  {result.path}", highlight=False, markup=False, soft_wrap=True)
+    if smoke and claims:
+        console.print(SMOKE, highlight=False, markup=False, soft_wrap=True)
 
 
 def notable(result: Result) -> list[str]:

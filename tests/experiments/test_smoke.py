@@ -1,6 +1,7 @@
 """Every experiment of the catalogue at SMOKE size: it runs, claims, draws, and draws again without training."""
 
 import csv
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from experiments.catalogue import catalogue, question
 from spectrax import experiment, gridding, training
 from spectrax.result import open_result
 
+OWN = Path(__file__).with_name("own_experiment.py")
 SELECT = {
     "learning_rate_study": ("optimizer=adam",),
     "one_step_spike": ("optimizer=gd",),
@@ -81,6 +83,19 @@ def test_an_experiment_runs_claims_draws_and_draws_again_without_training(name, 
     assert [path.suffix for path in narrow] == [".pdf", ".png"]
     assert capsys.readouterr().out.split() == [str(narrow[1]), str(narrow[0])]
     assert state(out) == before
+
+
+@pytest.mark.parametrize("allowed", [0, -1])
+def test_a_smoke_run_says_last_that_its_sizes_are_too_small_for_the_claims(call, capsys, allowed):
+    flags = (OWN, "--quiet", "--no-figures", "--allowed", allowed)
+    for command_ in ("run", "check"):
+        status = call(command_, *flags, "--smoke")
+        assert status == int(command_ == "check" and allowed < 0)  # the exit status is that of any size
+        assert capsys.readouterr().out.splitlines()[-1] == (
+            "a smoke run: its sizes are too small for the claims, whatever their verdicts; run without --smoke"
+        )
+    call("check", *flags, "--learning-rates", 0.1)
+    assert "smoke" not in capsys.readouterr().out
 
 
 def test_a_column_figure_is_as_wide_as_asked(call, tmp_path):
