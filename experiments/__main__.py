@@ -7,6 +7,7 @@ import traceback
 import warnings
 from pathlib import Path
 
+import spectrax
 from experiments.catalogue import catalogue, locate, question
 from spectrax.shadowing import check_theory
 
@@ -19,8 +20,8 @@ USAGE = """spectrax COMMAND ...
   show RESULT                       what a result holds: configuration, sessions, claims
   redraw RESULT [flags]             draw its figures again, without training
 
-`spectrax run NAME --help` lists every configuration flag. RESULT is a folder that `run` printed, or an experiment's
-name for its newest result below ./results."""
+`spectrax run NAME --help` lists every configuration flag, `spectrax --version` says which version runs. RESULT is a
+folder that `run` printed, or an experiment's name for its newest result below ./results."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,6 +31,9 @@ def main(arguments: list[str] | None = None) -> None:
     if not words or words[0] in ("-h", "--help", "help"):
         print(USAGE)
         raise SystemExit(0 if words else 2)
+    if words[0] == "--version":
+        print(f"spectrax-rmt {spectrax.__version__}")  # of the code that runs, whatever is installed beside it
+        raise SystemExit(0)
     if words[0] not in commands:
         _stop(f"a command must be one of {', '.join(commands)}; got {words[0]!r}. See `spectrax --help`.")
     warnings.showwarning = _one_line_warning

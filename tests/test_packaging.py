@@ -31,6 +31,13 @@ def test_the_version_is_the_same_everywhere():
     assert f"version: {spectrax.__version__}" in (ROOT / "CITATION.cff").read_text().replace('"', "")
 
 
+def test_the_command_says_the_version_of_the_distribution(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"{PROJECT['project']['name']} {PROJECT['project']['version']}\n"
+
+
 def test_the_installed_distribution_is_this_one():
     try:
         installed = distribution("spectrax-rmt")

@@ -25,8 +25,8 @@ def command(*words, program=("-m", "experiments"), cwd=None):
     )
 
 
-@pytest.mark.parametrize("words", [["list"], ["--help"]])
-def test_list_and_help_answer_in_half_a_second_and_load_nothing_heavy(words, tmp_path):
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["--version"]])
+def test_list_help_and_version_answer_in_half_a_second_and_load_nothing_heavy(words, tmp_path):
     def seconds():
         begun = time.perf_counter()
         assert command(*words, cwd=tmp_path).returncode == 0
