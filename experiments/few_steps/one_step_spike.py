@@ -42,7 +42,7 @@ class Config:
         1,
         3,
     )
-    optimizers: tuple[str, ...] = ("gd", "adam")
+    optimizers: tuple[str, ...] = ("gd", "adam")  # those whose first step theory.gradient_step or adam_step describes
     replicates: int = 5
     noise_std: float = 0.3  # of the labels
     seed: int = 0
@@ -66,12 +66,18 @@ READOUT = {"gd": "readout_overlap", "adam": "readout_sign_overlap"}
 
 
 def plan(c: Config) -> sweep.Study:
+    for name in c.optimizers:
+        if name not in PREDICT:
+            raise ValueError(
+                f"optimizers must be of {', '.join(PREDICT)}, whose spike theory predicts; got {name!r}. Measure "
+                f"it with `spectrax run learning_rate_study --optimizers {name} --learning-rates 0.1 1 --steps 0 1`."
+            )
     rates = {"gd": c.gd_learning_rates, "adam": c.adam_learning_rates}
     return sweep.Study(
         task=SingleIndex(c.samples, c.inputs, noise_std=c.noise_std),
         model=lambda rngs: TwoLayer(c.inputs, c.width, rngs=rngs),
         optimizers={name: optimizers.named(name) for name in c.optimizers},
-        learning_rates={name: rates[name] for name in c.optimizers if name in rates},
+        learning_rates={name: rates[name] for name in c.optimizers},
         steps=(1,),
         replicates=c.replicates,
         seed=c.seed,
