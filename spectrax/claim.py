@@ -132,8 +132,10 @@ def equivalent(
     return Claim(statement, source, reference, value, error, n, interval, verdict, f"difference within {margin:g}")
 
 
-def absent(statement: str, source: str, counts: Any, allowed: float = 0) -> Claim:
+def absent(statement: str, source: str, counts: Any, allowed: float = 0, *, words: str | None = None) -> Claim:
     """Something that is counted doesn't occur: no more than `allowed` in any replicate.
+
+    words: what exceeds, for the rule, where counts are of something else: "replicates above 0" where None.
 
     Holds where no replicate exceeds it, fails where more than half do, else undecided: a single exceedance can be a
     false alarm of the count. The interval is the range of the counts. One replicate: undecided.
@@ -143,7 +145,7 @@ def absent(statement: str, source: str, counts: Any, allowed: float = 0) -> Clai
     value, error, _ = estimate(sample)
     interval = (float(sample.min()), float(sample.max())) if n else (np.nan, np.nan)
     verdict = "undecided" if n < 2 or 0 < 2 * above <= n else "fails" if above else "holds"
-    detail = f"{above} of {n} replicates above {allowed:g}; interval is the range"
+    detail = f"{above} of {n} {words or f'replicates above {allowed:g}'}; interval is the range"
     return Claim(statement, source, float(allowed), value, error, n, interval, verdict, detail)
 
 

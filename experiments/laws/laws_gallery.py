@@ -120,7 +120,8 @@ def claims(r):
     for label in r.axes["law"]:
         at, law = r.at(law=label), LAWS[label]()
         outside = (at["sup_distance"] > at["allowed"]).astype(float)
-        yield claim.absent(f"{label}: matrices too far from the law for their size", "the law's matrix_gap", outside)
+        yield claim.absent(f"{label}: matrices too far from the law for their size", "the law's matrix_gap", outside,
+                           words="matrices too far")
         if label in SHARP and r.config["size"] >= 1000:
             yield claim.equals(f"{label}: KS distance at most .006", "Fan and Wang 2020", at["sup_distance"], 0.003,
                                tolerance=0.003)

@@ -104,6 +104,8 @@ def test_absence_counts_replicates():
     assert absent(*WORDS, [0, 0, 1]).verdict == "undecided"
     assert absent(*WORDS, [1, 2, 0]).verdict == "fails"
     assert absent(*WORDS, [1, 1, 1], allowed=1).verdict == "holds"
+    assert absent(*WORDS, [0, 2], allowed=1).detail.startswith("1 of 2 replicates above 1;")
+    assert absent(*WORDS, [0, 0, 1], words="sizes outside the band").detail.startswith("1 of 3 sizes outside the band;")
 
 
 def test_a_difference_has_a_sign_and_can_be_wrong():
