@@ -1,7 +1,6 @@
 """Neurons that watch a two-layer network train: they see its residuals and don't act on its output."""
 
 import itertools
-from collections.abc import Mapping
 
 import jax
 import numpy as np
@@ -43,30 +42,19 @@ def projections() -> Capture:
     """What the low-dimensional formulas need, of the network's W and of each set of observers with its own readout a.
 
     projection (col, direction) = W^T U, U an orthonormal basis of span{sgn(a), a}; drift, the largest singular value of
-    W_t - W_0; signal_share = |U^T u_1|^2 of the leading left vector; left_sign = <u_1, sgn(a)/sqrt h>^2;
-    teacher = <v_1, beta>^2; memory = <P W_t, W_0>/(h d) with P off span U.
+    W_t - W_0; signal_share = |U^T u_1|^2 of the leading left vector.
     """
 
     def measure(moment, view):
         a = readout_of(moment.state, view.name)
         basis = sign_basis(a)
-        weights, parts = moment.matrix(view), moment.decomposition(view)
-        first = weights - moment.drift(view)
-        off = weights - basis @ (basis.T @ weights)
-        u, v = parts.left[:, 0], parts.right[:, 0]
-        teacher = np.asarray(moment.data.directions["teacher"], np.float64)
         return {
-            "projection": weights.T @ basis,
-            "drift": decompose(weights - first, 1).eigenvalues[-1] ** 0.5 if moment.step else 0.0,
-            "signal_share": np.sum((basis.T @ u) ** 2),
-            "left_sign": (basis[:, 0] @ u) ** 2,
-            "teacher": (teacher @ v) ** 2,
-            "memory": np.sum(off * first) / weights.size,
+            "projection": moment.matrix(view).T @ basis,
+            "drift": decompose(moment.drift(view), 1).eigenvalues[-1] ** 0.5 if moment.step else 0.0,
+            "signal_share": np.sum((basis.T @ moment.decomposition(view).left[:, 0]) ** 2),
         }
 
-    scalars = ("drift", "signal_share", "left_sign", "teacher", "memory")
-    schema: Mapping[str, tuple[str, ...]] = {"projection": ("col", "direction"), **{name: () for name in scalars}}
-    return Capture("projections", schema, measure)
+    return Capture("projections", {"projection": ("col", "direction"), "drift": (), "signal_share": ()}, measure)
 
 
 def readout_of(state, name: str) -> np.ndarray:
