@@ -1,6 +1,8 @@
 """One interval of the spectrum in the angle coordinate, in which square-root edges are smooth.
 
     x = low + (high - low) sin^2(t/2),   t in [0, pi],   dx = (high - low)/2 sin t dt
+
+Where a density grows like x^(1/r - 1) at its lower end, r > 2, that takes the place of t which starts like x^(1/r).
 """
 
 from dataclasses import dataclass
@@ -63,3 +65,27 @@ class Band:
     def jacobian(self, t: FloatArray) -> FloatArray:
         """The derivative dx/dt."""
         return self.width / 2 * np.sin(t)
+
+
+@dataclass(frozen=True)
+class Rooted(Band):
+    """An interval in the coordinate u = pi (t/pi)^(2/root), in [0, pi], which starts like (x - low)^(1/root).
+
+    A density like (x - low)^(1/root - 1) times a power series in (x - low)^(1/root) has a smooth mass per u.
+    """
+
+    root: float = 2.0
+
+    def angle(self, x: FloatArray) -> FloatArray:
+        """u of x."""
+        return np.pi * (super().angle(x) / np.pi) ** (2 / self.root)
+
+    def at(self, t: FloatArray) -> FloatArray:
+        """Point of u."""
+        return super().at(np.pi * (t / np.pi) ** (self.root / 2))
+
+    def jacobian(self, t: FloatArray) -> FloatArray:
+        """The derivative dx/du."""
+        power = self.root / 2
+        share = (t / np.pi) ** (power - 1)
+        return super().jacobian(t * share) * power * share

@@ -25,8 +25,8 @@ def newton(layers: Layers, k: Array, y: Array) -> tuple[Array, Equations, Mask]:
     finished = np.zeros(y.shape, bool)
     system, before = equations(layers, k, y), np.full(y.shape, np.inf)
     for _ in range(STEPS):
-        step = _solved(system.jacobian, system.value)
         size = np.abs(k) + np.finfo(float).tiny
+        step = _solved(system.jacobian, system.value, size)
         change, residual = np.max(np.abs(step) / size, axis=0), np.max(np.abs(system.value) / size, axis=0)
         k = np.where(finished, k, k - step)
         # Where a k_l is nearly 0, or next to a nearly hard edge, steps of rounding size stay above SETTLED.
@@ -119,18 +119,22 @@ def _accept(layers: Layers, guess: ComplexArray, y: ComplexArray) -> tuple[Compl
     return np.where(good, k, guess), good
 
 
-def _solved(jacobian: Array, value: Array) -> Array:
-    """Returns jacobian^-1 value per point, (L + 1, N); NaN where singular."""
+def _solved(jacobian: Array, value: Array, unit: FloatArray) -> Array:
+    """Returns jacobian^-1 value per point, (L + 1, N); NaN where singular.
+
+    Solved in units of k: next to 0 the k_l of a deep product differ by more powers of ten than a double has.
+    """
     if jacobian.shape[-1] == 1:
         return value / jacobian[:, 0, 0]
     if jacobian.shape[-1] == 2:
         (a, b), (c, d) = jacobian[:, 0].T, jacobian[:, 1].T
         u, v = value
         return np.array([d * u - b * v, a * v - c * u]) / (a * d - b * c)
+    scaled, right = jacobian * unit.T[:, None, :] / unit.T[:, :, None], (value / unit).T[..., None]
     try:
-        return np.linalg.solve(jacobian, value.T[..., None])[..., 0].T
+        return np.linalg.solve(scaled, right)[..., 0].T * unit
     except np.linalg.LinAlgError:
         eye = np.eye(jacobian.shape[-1])
-        singular = ~np.all(np.isfinite(jacobian), axis=(1, 2)) | (np.abs(np.linalg.det(jacobian)) == 0)
-        safe = np.where(singular[:, None, None], eye, jacobian)
-        return np.where(singular, np.nan, np.linalg.solve(safe, value.T[..., None])[..., 0].T)
+        singular = ~np.all(np.isfinite(scaled), axis=(1, 2)) | (np.abs(np.linalg.det(scaled)) == 0)
+        safe = np.where(singular[:, None, None], eye, scaled)
+        return np.where(singular, np.nan, np.linalg.solve(safe, right)[..., 0].T * unit)

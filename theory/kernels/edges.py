@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from theory.kernels.continuation import follow, scale
 from theory.kernels.layers import Array, Layers, equations
+from theory.roots import bracketed_roots
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 ON = 1e-7  # relative imaginary part above which a point counts as inside the support; solutions off it have 1e-12
 MAGNIFY = 12  # rounds of 25-fold magnification
+HARD = 1e-9  # relative distance from tied ranks
+TIED = 0.1  # relative distance within which ranks of a product share one root at 0
+LARGEST_ROOT = 60  # so that the root's power does not underflow at the lowest node
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,20 @@ def rank(layers: Layers) -> float:
 
 def hard(layers: Layers) -> bool:
     """Whether the lower edge is hard, at 0: the rank of K just reaches n, or two factors of a product do."""
-    return _slack(layers) < 1e-9
+    return _slack(layers) < HARD
 
 
-def hard_exponent(layers: Layers) -> float:
-    """The p of a density like x^-p at a hard edge: 1/2, or 1 - 1/j where j factors of a product tie."""
+def root(layers: Layers) -> float:
+    """The r of the power x^(1/r) in which the density times x is smooth next to 0, down to a nearly hard edge.
+
+    That is the number of factors of a product that tie. Where others tie nearly, it is theirs too, but for a hard edge
+    of at least half as many: further in than their distance the density is smooth in its own root alone.
+    """
     if layers.square < 1:
-        return 0.5
+        return 2.0
     ranks = _product_ranks(layers)
-    return 1 - 1 / sum(r <= ranks[0] * (1 + 1e-9) for r in ranks)
+    exactly, nearly = (sum(r <= ranks[0] * (1 + distance) for r in ranks) for distance in (HARD, TIED))
+    return float(min(max(nearly if nearly >= 2 * exactly else exactly, 2), LARGEST_ROOT))
 
 
 def _slack(layers: Layers) -> float:
@@ -86,7 +95,9 @@ def _product_ranks(layers: Layers) -> list[float]:
 def _lowest(layers: Layers) -> float:
     """A point below the positive spectrum: Wishart bounds, safe guesses where several layers make up the rank."""
     if hard(layers):
-        return 1e-6 * scale(layers)
+        return min(1e-6 * scale(layers), 1e-3 * sum(layers.weights))  # their sum is the mean
+    if layers.square >= 1:
+        return _product_edge(layers)
     b2, floor, bound = layers.square, 1.0, 0.0
     weights = [q for q in layers.weights if q > 0]
     for g, q in zip(layers.ratios, layers.weights, strict=True):
@@ -97,6 +108,24 @@ def _lowest(layers: Layers) -> float:
     if bound == 0:
         bound = 1e-3 * min(weights) * max(1 - b2, 1e-3) ** (len(layers.ratios) - 1) * min(1.0, _slack(layers)) ** 2
     return max(bound, 1e-20 * scale(layers))
+
+
+def _product_edge(layers: Layers) -> float:
+    """Lower edge of the first layer in the sum, which bounds that of K, for b = 1: a product of Wishart matrices.
+
+    The largest value of x(u) = (1 + u)/u prod_l (1 + g_l u), l up to that layer, at -u between the two lowest ranks.
+    """
+    ranks = np.array(_product_ranks(layers))
+    least, gap = ranks[0], ranks[1] - ranks[0]
+
+    def slope(share: FloatArray) -> FloatArray:
+        u = least + gap * share
+        return 1 / u - 1 / (gap * share) - np.sum(1 / (u[:, None] - ranks[1:]), axis=1)
+
+    share = bracketed_roots(slope, np.full(1, 1e-9), np.full(1, 1 - 1e-9))[0]
+    first = next(level for level, q in enumerate(layers.weights) if q > 0)
+    factors = np.abs(1 - np.append(1.0, layers.ratios[: first + 1]) * (least + gap * share))
+    return float(layers.weights[first] * np.prod(factors) / (least + gap * share))
 
 
 def _grid(layers: Layers, fineness: int) -> tuple[FloatArray, float]:

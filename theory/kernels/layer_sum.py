@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
-from theory.band import Band
+from theory.band import Rooted
 from theory.kernels.continuation import solved
-from theory.kernels.edges import Edge, hard, hard_exponent, rank, support
+from theory.kernels.edges import Edge, hard, rank, root, support
 from theory.kernels.layers import Layers, equations, moments
 from theory.kernels.panels import Panels, resolve
 from theory.law import Law, Pairs, _whole, elementwise
@@ -173,7 +173,7 @@ class Piece(NamedTuple):
     low: Edge
     high: Edge
     scales: tuple[float, float]  # length on which the density changes next to each end
-    band: Band
+    band: Rooted
     panels: Panels
 
 
@@ -197,7 +197,7 @@ def _pieces(law: LayerSum) -> tuple[Piece, ...]:
 
 
 def _piece(layers: Layers, low: Edge, high: Edge, ends: list[float]) -> Piece:
-    band = Band(low.y, high.y)
+    band = Rooted(low.y, high.y, root=root(layers) if low.y < 0.1 * high.y else 2.0)
     first, last = (min([band.width, *(abs(edge.y - x) for x in ends if x != edge.y)]) for edge in (low, high))
 
     def solve(t: FloatArray, guess: ComplexArray | None) -> tuple[ComplexArray, FloatArray]:
@@ -206,15 +206,19 @@ def _piece(layers: Layers, low: Edge, high: Edge, ends: list[float]) -> Piece:
         return k, trace.imag / np.pi * band.jacobian(t)
 
     ratios = band.width / first if low.k is not None else 1e6, band.width / last
-    down, up = (np.pi * 0.5 ** np.arange(1, 3 + math.ceil(math.log2(r) / 2)) for r in ratios)
+    down, up = (np.pi * 0.5 ** np.arange(1, 3 + math.ceil(math.log2(r) / power))
+                for r, power in zip(ratios, (band.root, 2.0), strict=True))
     panels = resolve(solve, np.unique([0.0, *down, *(np.pi - up), np.pi]))
     return Piece(low, high, (first, last), band, panels)
 
 
 def _density(layers: Layers, piece: Piece, y: FloatArray) -> FloatArray:
     """Im m/pi at y inside the band: Newton from the interpolated solution; square roots next to edges."""
-    density = np.zeros(y.shape)
-    rest = y > 0
+    t = piece.band.angle(y)
+    # Next to a hard edge the terms that fix the solution drop under rounding: there the panel's polynomial goes on.
+    polynomial = np.zeros(y.shape, bool) if piece.low.k is not None else t < 1e-3 * piece.panels.edges[1]
+    density = np.where(polynomial, piece.panels.density(t) / piece.band.jacobian(t), 0.0)
+    rest = ~polynomial
     distances = y - piece.low.y, piece.high.y - y
     for edge, distance, own in zip((piece.low, piece.high), distances, piece.scales, strict=True):
         if edge.k is not None and edge.direction is not None:
@@ -223,10 +227,6 @@ def _density(layers: Layers, piece: Piece, y: FloatArray) -> FloatArray:
             density[near] = np.abs(equations(layers, k, y[near]).trace.imag) / np.pi
             rest &= ~near
     at = y[rest]
-    if piece.low.k is None:
-        # Below 1e-20 the terms that fix the solution drop under rounding: the power law of the edge goes on.
-        at = np.maximum(at, 1e-20 * piece.band.width)
-    guess = piece.panels.guess(piece.band.angle(at))
-    _, trace = solved(layers, at, np.minimum(at - piece.low.y, piece.high.y - at), guess)
-    density[rest] = trace.imag / np.pi * (at / y[rest]) ** hard_exponent(layers)
+    _, trace = solved(layers, at, np.minimum(at - piece.low.y, piece.high.y - at), piece.panels.guess(t[rest]))
+    density[rest] = trace.imag / np.pi
     return density

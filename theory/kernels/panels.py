@@ -1,8 +1,8 @@
 """Polynomials on panels of a band's angle: the solution of the layer equations, and the mass below any point.
 
-In the angle both are analytic up to the edges, so panels of 16 Gauss-Legendre nodes, halved where the highest Legendre
-coefficients have not died out, hold them to rounding: a nearly closed gap or a nearly hard edge costs panels, not
-digits.
+In the angle, or in the power of it that `theory.kernels.edges.root` gives, both are analytic up to the edges, so
+panels of 16 Gauss-Legendre nodes, halved where the highest Legendre coefficients have not died out, hold them to
+rounding: a nearly closed gap or a nearly hard edge costs panels, not digits.
 """
 
 import functools
@@ -45,6 +45,13 @@ class Panels(NamedTuple):
         panel, s = self._local(t)
         weights = _interpolation(s)
         return np.einsum("lnj,nj->ln", self.k[:, panel], weights)
+
+    def density(self, t: FloatArray) -> FloatArray:
+        """Mass per angle, from the polynomials."""
+        panel, s = self._local(t)
+        slope = np.asarray(legendre.legder(self.integral, scl=2.0))
+        value = legendre.legval(2 * s - 1, slope[:, panel], tensor=False)
+        return value / (self.edges[panel + 1] - self.edges[panel])
 
     def below(self, t: FloatArray) -> FloatArray:
         """Mass of the angles below t."""
