@@ -83,6 +83,7 @@ def generating_function(z: ComplexArray, s: float) -> ComplexArray:
     of pi/24, B followed by Newton: the path meets the branch point, the edge, at its end at most.
     Raises ArithmeticError with the residual where the last Newton iteration does not converge.
     """
+    z = z + 0.0  # a negative zero as imaginary part would turn the negative axis all the way round
     a, size = s + 1, np.abs(z)
     turn = np.where(z.imag < 0, -1.0, 1.0) * np.pi - np.angle(z)
     b = _on_the_negative_axis(size, s).astype(np.complex128)

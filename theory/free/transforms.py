@@ -78,15 +78,16 @@ def r_transform(law: Law, g: ArrayLike) -> Any:
 def s_transform(law: Law, z: ArrayLike) -> Any:
     """S(z) = (1 + z)/z psi^{-1}(z), real z with mass at 0 - 1 < z < psi at the upper edge; the law on [0, oo).
 
-    S(0) = 1/mean. By inversion to rounding error, but towards -1 for a hard edge at 0, where digits are lost (4e-8 at
-    -.99 for `FussCatalan(3)`); z < 0 for a law without an upper end. Raises ValueError for z outside
-    that range and for a law with negative values. Source: Voiculescu 1987.
+    S(0) = 1/mean. By inversion to the rounding of the law's transform, also towards -1 next to a hard edge at 0, until
+    S overflows; z < 0 for a law without an upper end. Raises ValueError for z outside that range and for a law with
+    negative values. Source: Voiculescu 1987.
 
     >>> from theory import MarchenkoPastur
     >>> round(s_transform(MarchenkoPastur(0.5), -0.2), 12) == round(1 / (1 - 0.5 * 0.2), 12)
     True
     """
     from theory.free.gaps import outer_gap
+    from theory.free.towards_zero import lowest, s_towards_zero
 
     require_eigenvalues("law", law)
     require_positive("law", law)
@@ -95,9 +96,15 @@ def s_transform(law: Law, z: ArrayLike) -> Any:
     if constant is not None and constant > 0:
         return np.full(z.shape, 1 / constant) if z.ndim else 1 / constant
     gap = outer_gap(law, multiplicative=True)
-    checked_range("z", z, gap.lowest, gap.highest)
+    reaches_zero = law._ends[0] == 0
+    least = lowest(law) - 1 if reaches_zero else gap.lowest
+    checked_range("z", z, least, gap.highest)
     # (1 + z)/(z w) with w - F(w) = r, F = w/(1 + z): nothing cancels at z = 0, where w is infinite
-    value = 1 / gap.at(np.ravel(z)).r.reshape(z.shape)
+    points = np.ravel(z)
+    near = reaches_zero & (points < least / 2)
+    value = 1 / gap.at(np.where(near, least / 2, points)).r
+    value[near] = s_towards_zero(law, 1 + points[near])
+    value = value.reshape(z.shape)
     return value if z.ndim else float(value)
 
 

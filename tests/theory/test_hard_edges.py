@@ -1,0 +1,56 @@
+"""Hard edges at 0, where the density grows like a negative power: transforms, masses and S-transforms next to them."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from theory import Exponential, MarchenkoPastur, conjugate_kernel, free_product, s_transform
+from theory.laws.fuss_catalan import FussCatalan
+
+EPS = np.finfo(float).eps
+NEAR = -1 + 10.0 ** -np.arange(1, 11)
+
+
+@pytest.mark.parametrize("order", [0.5, 1, 2, 3, 6])
+def test_the_s_transform_keeps_its_digits_towards_minus_one(order):
+    # a root in log t of 60 to 100 is right to some 1e-14
+    exact = (1 + NEAR) ** -order
+    assert s_transform(FussCatalan(order), NEAR) == pytest.approx(exact, rel=1e-13)
+    product = free_product(FussCatalan(order), FussCatalan(0.5))
+    assert s_transform(product, NEAR) == pytest.approx(exact * (1 + NEAR) ** -0.5, rel=1e-13)
+
+
+def test_the_s_transform_is_right_down_to_the_mass_at_zero():
+    # S = 1/(1 + ratio z) towards -1/ratio; ratio z + 1 has the rounding of z over its distance from there
+    distance = 10.0 ** -np.arange(1, 9)
+    z = -0.5 + distance
+    assert s_transform(MarchenkoPastur(2.0), z) == pytest.approx(1 / (1 + 2 * z), rel=1e-6)
+    assert s_transform(MarchenkoPastur(2.0), z[:4]) == pytest.approx(1 / (1 + 2 * z[:4]), rel=1e-11)
+    assert s_transform(MarchenkoPastur(1.0), NEAR) == pytest.approx(1 / (1 + NEAR), rel=1e-13)
+
+
+def test_the_s_transform_of_a_density_that_ends_at_zero_meets_mpmath():
+    with mp.workdps(30):
+        for distance in (1e-2, 1e-6):
+            q = mp.mpf(-1 + distance) + 1
+            t = mp.findroot(lambda t, q=q: t * mp.exp(t) * mp.e1(t) - q, (q / 100, q), "anderson")  # E t/(t + X)
+            assert s_transform(Exponential(1.0), -1 + distance) == pytest.approx(float(q / (1 - q) / t), rel=1e-13)
+
+
+def test_the_s_transform_of_a_linear_network_is_a_power_as_far_as_its_equations_reach():
+    # rounding of the equations over x^(1/4), which is 1 + z
+    found = s_transform(conjugate_kernel("identity", 1, 1, depth=2), NEAR[:6])
+    assert np.all(np.abs(found * (1 + NEAR[:6]) ** 3 - 1) < 4 * EPS / (1 + NEAR[:6]))
+
+
+def test_the_range_of_the_s_transform_ends_at_minus_one():
+    with pytest.raises(ValueError, match=r"z must lie in \(-1, 0.333333\)"):
+        s_transform(FussCatalan(3), -1.0)
+
+
+@pytest.mark.parametrize("order", [0.5, 1, 3])
+def test_the_transform_on_the_negative_axis_is_one_from_both_sides(order):
+    law = FussCatalan(order)
+    for x in (-1e-9, -0.3, -50.0):
+        assert law.stieltjes(complex(x, -0.0)) == pytest.approx(law.stieltjes(x), rel=1e-14)
+        assert law.stieltjes(complex(x, 0.0)) == pytest.approx(law.stieltjes(x), rel=1e-14)
