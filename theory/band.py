@@ -78,14 +78,21 @@ class Rooted(Band):
 
     def angle(self, x: FloatArray) -> FloatArray:
         """u of x."""
-        return np.pi * (super().angle(x) / np.pi) ** (2 / self.root)
+        t = super().angle(x)
+        return t if self.root == 2 else np.pi * (t / np.pi) ** (2 / self.root)
 
     def at(self, t: FloatArray) -> FloatArray:
         """Point of u."""
-        return super().at(np.pi * (t / np.pi) ** (self.root / 2))
+        return super().at(self.inner(t))
+
+    def inner(self, t: FloatArray) -> FloatArray:
+        """Angle of u."""
+        return t if self.root == 2 else np.pi * (t / np.pi) ** (self.root / 2)
 
     def jacobian(self, t: FloatArray) -> FloatArray:
         """The derivative dx/du."""
+        if self.root == 2:
+            return super().jacobian(t)
         power = self.root / 2
         share = (t / np.pi) ** (power - 1)
         return super().jacobian(t * share) * power * share

@@ -4,7 +4,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from theory import Exponential, MarchenkoPastur, conjugate_kernel, free_product, s_transform
+from theory import Exponential, MarchenkoPastur, Uniform, conjugate_kernel, free_product, s_transform
 from theory.laws.fuss_catalan import FussCatalan
 
 EPS = np.finfo(float).eps
@@ -54,3 +54,22 @@ def test_the_transform_on_the_negative_axis_is_one_from_both_sides(order):
     for x in (-1e-9, -0.3, -50.0):
         assert law.stieltjes(complex(x, -0.0)) == pytest.approx(law.stieltjes(x), rel=1e-14)
         assert law.stieltjes(complex(x, 0.0)) == pytest.approx(law.stieltjes(x), rel=1e-14)
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.5, 0.25), (2, 1), (3, 3), (4, 4), (10, 10)])
+def test_products_of_fuss_catalan_laws_have_the_law_of_the_summed_order(first, second):
+    law, exact = free_product(FussCatalan(first), FussCatalan(second)), FussCatalan(first + second)
+    p = np.array([1e-3, 0.01, 0.1, 0.5, 0.9])
+    x = exact.quantile(p)
+    assert law.cdf(x) == pytest.approx(p, abs=5e-14)  # panels are halved to 1e-14 of the mass, each
+    assert law.sf(x) == pytest.approx(1 - p, abs=5e-14)
+    # p of .001 has 5e-11 of itself, times the order plus one
+    assert law.quantile(p) == pytest.approx(x, rel=5e-11 * (first + second + 1))
+    assert law.pdf(x) == pytest.approx(exact.pdf(x), rel=1e-13)
+
+
+def test_a_hard_edge_with_a_logarithm_keeps_its_mass():
+    # E 1/X of the uniform law diverges like a logarithm, and no power of x makes the density smooth
+    law = free_product(FussCatalan(3), Uniform(0.0, 2.0))
+    assert law.expectation(np.ones_like) == pytest.approx(1, abs=1e-12)  # some 30 panels of 1e-14
+    assert law.expectation(lambda x: x**2) == pytest.approx(law.mean**2 + law.std**2, rel=1e-12)

@@ -5,22 +5,23 @@ the line: square-root edges and power tails are smooth in t.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.band import Band
+from theory.band import Rooted
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A band, finite, in the angle."""
+    """A band, finite, in the angle, or in the coordinate of `theory.band.Rooted` next to a hard lower end."""
 
     low: float  # where the table starts
     high: float  # and where it ends
+    root: float = field(default=2.0, kw_only=True)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -33,7 +34,8 @@ class Axis:
 
     def distances(self, t: FloatArray) -> tuple[FloatArray, FloatArray]:
         """x - low and high - x, each with its own digits."""
-        return self._band.width * np.sin(t / 2) ** 2, self._band.width * np.cos(t / 2) ** 2
+        angle = self._band.inner(t)
+        return self._band.width * np.sin(angle / 2) ** 2, self._band.width * np.cos(angle / 2) ** 2
 
     def angle(self, x: FloatArray) -> FloatArray:
         """t, clipped to the ends."""
@@ -44,8 +46,8 @@ class Axis:
         return self._band.jacobian(t)
 
     @property
-    def _band(self) -> Band:
-        return Band(self.low, self.high)
+    def _band(self) -> Rooted:
+        return Rooted(self.low, self.high, root=self.root)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Products of free variables: the spectrum of A^{1/2} O B O^T A^{1/2} for a uniformly random orthogonal O."""
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
+from theory.free.axis import Axis
 from theory.free.edges import Branch, branch
 from theory.free.fixed_point import contraction, fixed_point
 from theory.free.gaps import Inverse, gaps
@@ -24,6 +26,7 @@ from theory.laws.uniform import Uniform
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
+LARGEST_ROOT = 60  # so that the root's power does not underflow at the lowest node
 
 
 def free_product(first: Law, second: Law) -> Law:
@@ -200,6 +203,12 @@ class FreeProduct(Subordinated):
         pairs = [(a, b) for a in gaps(self.first, True) for b in gaps(self.second, True)]
         return [one for a, b in pairs if (one := branch(a, b, _pairing))]
 
+    def _axis(self, band: int) -> Axis:
+        """Next to a hard edge at 0 in the root in which the density times x is smooth."""
+        axis = super()._axis(band)
+        plain = type(axis) is Axis and axis.low == 0 and not self._signed
+        return Axis(axis.low, axis.high, root=_root(self, axis.high)) if plain else axis
+
     @property
     def tail_index(self) -> float:
         """That of the heavier tail where the means exist; S-transforms of laws without a mean add up their powers.
@@ -260,6 +269,18 @@ def _diverges(law: Law) -> bool:
     with np.errstate(all="ignore"):
         near, nearer = law._stieltjes(np.array([-1e-60 * size, -1e-120 * size], np.complex128)).real
     return bool(nearer > near * (1 + 1e-6))
+
+
+@functools.lru_cache(maxsize=64)
+def _root(law: FreeProduct, size: float) -> float:
+    """The r of a density like x^(1/r - 1) at 0, from the slope 100 decades further down; 2 where it isn't infinite."""
+    z = size * np.array([1e-120, 1e-100], np.complex128)
+    try:
+        density = law._transform(z, law._solve(z, law._start(z))).imag
+    except ArithmeticError:
+        return 2.0
+    slope = math.log10(density[1] / density[0]) / 20 if np.all(density > 0) else 0.0
+    return 1 / max(1 + slope, 1 / LARGEST_ROOT) if slope < -0.01 else 2.0
 
 
 def _pairing(first: Inverse, second: Inverse) -> tuple[FloatArray, FloatArray]:
