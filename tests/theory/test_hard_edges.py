@@ -4,7 +4,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from theory import Exponential, MarchenkoPastur, Uniform, conjugate_kernel, free_product, s_transform
+from theory import Exponential, MarchenkoPastur, Uniform, conjugate_kernel, free_power, free_product, s_transform
 from theory.laws.fuss_catalan import FussCatalan
 
 EPS = np.finfo(float).eps
@@ -73,3 +73,18 @@ def test_a_hard_edge_with_a_logarithm_keeps_its_mass():
     law = free_product(FussCatalan(3), Uniform(0.0, 2.0))
     assert law.expectation(np.ones_like) == pytest.approx(1, abs=1e-12)  # some 30 panels of 1e-14
     assert law.expectation(lambda x: x**2) == pytest.approx(law.mean**2 + law.std**2, rel=1e-12)
+
+
+@pytest.mark.parametrize("power", [1.001, 1.0001, 1.00001])
+def test_powers_next_to_one_of_a_hard_edge_keep_their_mass_and_find_their_edge(power):
+    law = free_power(FussCatalan(3), power)
+    assert law.expectation(np.ones_like) == pytest.approx(1, abs=1e-13)  # some 30 panels of 1e-14
+    assert law.expectation(lambda x: x) == pytest.approx(power, rel=1e-13)
+    # w = -q^4/(1 - q) and F = -q^3/(1 - q) for q = 1 + psi(1/w): x = power w - (power - 1) F is largest at the edge
+    with mp.workdps(40):
+        q = 0.75 * (mp.mpf(power) - 1)  # to leading order
+        q = mp.findroot(lambda q: mp.diff(lambda q: (-power * q**4 + (power - 1) * q**3) / (1 - q), q), q)
+        edge = (-power * q**4 + (power - 1) * q**3) / (1 - q)
+    # the edge is a difference of terms of its own size; power - 1 has the rounding of power over itself
+    assert law.bands[0][0] == pytest.approx(float(edge), rel=1e-13)
+    assert law.bands[0][0] > 0

@@ -18,6 +18,7 @@ from theory.law import Law
 
 FloatArray = NDArray[np.float64]
 PER_DECADE = 10
+NEXT_TO_ZERO = 1e-30  # of the width: the first point of a table of G next to a law's end at 0
 
 
 class Inverse(NamedTuple):
@@ -69,9 +70,7 @@ class Gap:
     @functools.cached_property
     def table(self) -> tuple[FloatArray, FloatArray]:
         """Coordinates s and values y, both rising, shape (m,)."""
-        s = np.sort(self._coordinate(self._nodes()))
-        with np.errstate(all="ignore"):
-            y, _, _ = self._values(self._place(s))
+        s, y = self._tabulated(self._down_to_zero)
         # Where one of the two points passes infinity (y = 0), or for products zero (y = -1), margins of edges vanish.
         unit = 1.0 if self.multiplicative else 1 / self._reach
         special = (np.abs(y) < 1e-9 * unit) | (self.multiplicative & (np.abs(y + 1) < 1e-9))
@@ -157,18 +156,36 @@ class Gap:
         share = np.where(np.isinf(w), 0.0, w * fall / (mean + variance / u))
         return share / (1 + share)
 
-    def _nodes(self) -> FloatArray:
+    def _tabulated(self, next_to_zero: bool) -> tuple[FloatArray, FloatArray]:
+        """Rising coordinates of the nodes, and y there."""
+        s = np.sort(self._coordinate(self._nodes(next_to_zero)))
+        try:
+            with np.errstate(all="ignore"):
+                return s, self._values(self._place(s))[0]
+        except ArithmeticError:  # next to 0 a transform's own rounding may hide its branch
+            if not next_to_zero:
+                raise
+            return self._tabulated(False)
+
+    def _nodes(self, next_to_zero: bool) -> FloatArray:
         reach = self._reach
         finite = [x for x in (self.start, self.end) if math.isfinite(x)]
         farthest = max(map(abs, finite))
         finest = max(1e-14 * reach, 4 * np.spacing(farthest))
         near = _graded(finest, 1e4 * max(reach, farthest) if self._infinite else reach / 2)
-        return np.concatenate([self.start + near, self.end - near] if len(finite) == 2 else
-                              [self.end - near if self.below else self.start + near])
+        if len(finite) < 2:
+            return self.end - near if self.below else self.start + near
+        if next_to_zero:
+            return np.concatenate([self.start + near, -near, -_graded(NEXT_TO_ZERO * reach, finest)[:-1]])
+        return np.concatenate([self.start + near, self.end - near])
 
     @functools.cached_property
     def _reach(self) -> float:
         return width(self.law) if self._half else abs(self.start - self.end)
+
+    @property
+    def _down_to_zero(self) -> bool:
+        return self.outer and self.end == 0 and not self.multiplicative
 
     @property
     def _half(self) -> bool:
@@ -180,6 +197,8 @@ class Gap:
 
     @property
     def _centre(self) -> float:
+        if self._down_to_zero:
+            return 0.0  # so that points next to 0 keep their digits
         if self._half:
             return self.end + self._reach if self.below else self.start - self._reach
         return (self.start + self.end) / 2
