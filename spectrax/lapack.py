@@ -3,7 +3,8 @@
 NumPy offers all eigenvalues without vectors or all vectors; SciPy offers either subset, and its LAPACK wrappers hold
 the interpreter lock, so that two capture workers would take turns. Here one tridiagonal reduction (most of the work)
 serves both, through the LAPACK that SciPy ships for Cython, called with the lock released: 80 ms became 44 ms for
-1000 x 1000 on one thread, and two workers really run side by side. NumPy's Cholesky takes twice the time of LAPACK's.
+1000 x 1000 on one thread, and two workers really run side by side. The Cholesky factor takes a quarter
+less than NumPy's (43 to 57 ms at 1500 x 1500).
 """
 
 import ctypes
@@ -45,11 +46,11 @@ def cholesky(matrix) -> np.ndarray | None:
     """Lower triangular factor L (n, n), matrix = L L^T; None where a pivot isn't positive (NaN passes on).
 
     matrix: (n, n) symmetric; only its upper triangle is read, a copy is taken. LAPACK's dpotrf. Raises ValueError for
-    a matrix that isn't square.
+    a matrix that isn't square or is empty.
     """
     a = np.array(matrix, dtype=np.float64, order="C")
-    if a.ndim != 2 or a.shape[0] != a.shape[1]:
-        raise ValueError(f"matrix must be square; got shape {a.shape}. Pass a Gram matrix.")
+    if a.ndim != 2 or a.shape[0] != a.shape[1] or a.size == 0:
+        raise ValueError(f"matrix must be square and not empty; got shape {a.shape}. Pass a Gram matrix.")
     n = len(a)
     # what is upper in rows is lower in LAPACK's columns; the factor comes back transposed
     info = _run("dpotrf", b"L", n, a, n)

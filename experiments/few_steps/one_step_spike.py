@@ -67,6 +67,7 @@ READOUT = {"gd": "readout_overlap", "adam": "readout_sign_overlap"}
 
 def plan(c: Config) -> sweep.Study:
     for name in c.optimizers:
+        optimizers.named(name)  # a name that means nothing is told so first
         if name not in PREDICT:
             raise ValueError(
                 f"optimizers must be of {', '.join(PREDICT)}, whose spike theory predicts; got {name!r}. Measure "

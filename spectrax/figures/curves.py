@@ -83,9 +83,9 @@ def _draw(ax, data, x, table: Table, styles, spread, centre, log):
         ax.set_xticks(table.places, [look.number(position) for position in table.positions])
         ax.set_xlim(-0.5, table.positions.size - 0.5)
     elif ax.get_xscale() == "linear" and table.positions.dtype.kind in "iu":
-        ax.locator_params(axis="x", integer=True)  # as 2.5 among steps
         if 1 < table.positions.size <= 8:
             ax.set_xticks(table.positions)
+        marks.whole(ax.xaxis)  # no 2.5 among steps
     elif ax.get_xscale() == "log" and 1 < table.positions.size <= 8 and _decades(table.places) < 2:
         ax.set_xticks(table.places, [look.number(position) for position in table.positions])
         ax.set_xticks([], minor=True)

@@ -44,7 +44,15 @@ def whole_ticks(ax: Any, y: np.ndarray, null: Any, x: np.ndarray) -> None:
     levels = () if null is None else null if isinstance(null, tuple | list) else (null,)
     every = np.concatenate([np.ravel(np.asarray(v, float)) for v in (y, *levels)])
     if ax.get_yscale() == "linear" and np.all(np.mod(every[np.isfinite(every)], 1) == 0):
-        ax.locator_params(axis="y", integer=True, min_n_ticks=1)  # 1: where all counts are equal
+        whole(ax.yaxis, min_n_ticks=1)  # 1: where all counts are equal
+
+
+def whole(axis: Any, **options: Any) -> None:
+    """Integer ticks where an axis chooses its ticks itself; those that were set stay."""
+    from matplotlib.ticker import MaxNLocator
+
+    if isinstance(axis.get_major_locator(), MaxNLocator):
+        axis.get_major_locator().set_params(integer=True, **options)
 
 
 def draw_lines(ax: Any, lines: Mapping[str, float], x: np.ndarray, curves: np.ndarray) -> None:

@@ -67,11 +67,12 @@ def test_a_configuration_that_cannot_be_run(refused, tmp_path, flags, message):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["math:sqrt", "rmsprop", "adam@20", "adm"])
+@pytest.mark.parametrize("name", ["rmsprop", "adam@20"])
 def test_an_optimizer_whose_spike_is_not_predicted_is_sent_to_the_study_that_takes_rates_for_any(refused, name):
     said = refused("run", "one_step_spike", "--smoke", "--optimizers", "gd", name)
     assert said.startswith("spectrax: optimizers must be of gd, adam, whose spike theory predicts; got '" + name)
     assert f"`spectrax run learning_rate_study --optimizers {name} --learning-rates 0.1 1 --steps 0 1`" in said
+    assert "Did you mean 'adam'?" in refused("run", "one_step_spike", "--smoke", "--optimizers", "adm")
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,7 @@ def test_values_are_sorted_copies():
         (lambda: Spectrum(np.ones(2), (2, 2), scale=0.0), "scale must be"),
         (lambda: symmetric_eigen(np.ones((2, 3))), "square"),
         (lambda: cholesky(np.ones((2, 3))), "square"),
+        (lambda: cholesky(np.ones((0, 0))), "not empty"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(make, message):

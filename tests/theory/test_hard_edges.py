@@ -4,7 +4,18 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from theory import Exponential, MarchenkoPastur, Uniform, conjugate_kernel, free_power, free_product, s_transform
+from theory import (
+    Exponential,
+    FreeProduct,
+    MarchenkoPastur,
+    PointMasses,
+    Semicircle,
+    Uniform,
+    conjugate_kernel,
+    free_power,
+    free_product,
+    s_transform,
+)
 from theory.laws.fuss_catalan import FussCatalan
 
 EPS = np.finfo(float).eps
@@ -88,3 +99,28 @@ def test_powers_next_to_one_of_a_hard_edge_keep_their_mass_and_find_their_edge(p
     # the edge is a difference of terms of its own size; power - 1 has the rounding of power over itself
     assert law.bands[0][0] == pytest.approx(float(edge), rel=1e-13)
     assert law.bands[0][0] > 0
+
+
+COIN, WIDE = PointMasses([(0.0, 0.7), (1.0, 0.3)]), MarchenkoPastur(2.0)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        FreeProduct(COIN, COIN),
+        FreeProduct(COIN.scaled(1e8), COIN),
+        free_product(WIDE, WIDE),
+        FreeProduct(FreeProduct(WIDE, WIDE), WIDE),
+    ],
+    ids=["coins", "scaled coins", "two wide matrices", "three wide matrices"],
+)
+def test_a_hard_edge_beside_a_mass_at_zero_keeps_its_mass(law):
+    # 100 decades down the rounding of the mass at 0 is all that is left of the transform
+    assert law.bands[0][0] == 0
+    assert law.expectation(np.ones_like) == pytest.approx(1, abs=1e-12)
+    assert law.expectation(lambda x: x) == pytest.approx(law.mean, rel=1e-12)
+
+
+def test_a_signed_product_finds_its_edges_beside_a_law_that_reaches_zero():
+    law = free_product(FussCatalan(1), Semicircle(1.0))  # its gaps share their nodes with those of sums
+    assert law.bands[0][0] == pytest.approx(-law.bands[-1][1], rel=1e-12)

@@ -167,7 +167,7 @@ class Gap:
                 raise
             return self._tabulated(False)
 
-    def _nodes(self, next_to_zero: bool) -> FloatArray:
+    def _nodes(self, next_to_zero: bool = False) -> FloatArray:
         reach = self._reach
         finite = [x for x in (self.start, self.end) if math.isfinite(x)]
         farthest = max(map(abs, finite))

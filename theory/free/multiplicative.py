@@ -273,14 +273,25 @@ def _diverges(law: Law) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def _root(law: FreeProduct, size: float) -> float:
-    """The r of a density like x^(1/r - 1) at 0, from the slope 100 decades further down; 2 where it isn't infinite."""
-    z = size * np.array([1e-120, 1e-100], np.complex128)
+    """The r of a density like x^(1/r - 1) at 0, from its slope 100 decades down; 2 where it isn't infinite.
+
+    Beside a mass at 0, whose rounding hides the density so far down, from 12 decades on, to a thousandth. Slopes that
+    differ are none.
+    """
+    atom = _at_zero(law.first) > 0 or _at_zero(law.second) > 0
+    decades = np.array([-14.0, -13.0, -12.0] if atom else [-120.0, -100.0, -80.0])
+    z = (size * 10**decades).astype(np.complex128)
     try:
         density = law._transform(z, law._solve(z, law._start(z))).imag
     except ArithmeticError:
         return 2.0
-    slope = math.log10(density[1] / density[0]) / 20 if np.all(density > 0) else 0.0
-    return 1 / max(1 + slope, 1 / LARGEST_ROOT) if slope < -0.01 else 2.0
+    if not np.all(density > 0):
+        return 2.0
+    slope, check = np.diff(np.log10(density)) / np.diff(decades)
+    if slope > -0.01 or abs(slope - check) > 0.01:
+        return 2.0
+    root = float(1 / max(1 + slope, 1 / LARGEST_ROOT))
+    return round(root, 3) if atom else root
 
 
 def _pairing(first: Inverse, second: Inverse) -> tuple[FloatArray, FloatArray]:

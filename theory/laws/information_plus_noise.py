@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from theory.law import Law, Pairs, elementwise
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.roots import bracketed_roots
 from theory.sample_covariance.inverse_map import Population, as_population
-from theory.sample_covariance.signal_edge import SignalEdge, signal_edge
+from theory.sample_covariance.signal_edge import DIGITS, SignalEdge, signal_edge
 from theory.sample_covariance.signal_map import SignalMap, descend, edges
 from theory.sample_covariance.signal_sums import LawSums
 from theory.sample_covariance.u_plane import newton
@@ -66,6 +66,9 @@ class InformationPlusNoise(Law):
         if max(points) > 0 and not 1e-12 <= variance / max(points) <= 1e20:
             raise ValueError(f"variance must lie between 1e-12 and 1e20 of the signal's largest value {max(points):g}; "
                              f"got {variance:g}; leave out the smaller of the two")
+        if not (1e-150 <= variance <= 1e150 and max(points) <= 1e150):
+            raise ValueError("variance and signal must have sizes from 1e-150 to 1e150; got a variance of "
+                             f"{variance:g} and a largest value of {max(points):g}; rescale both")
         for name, value in (("ratio", ratio), ("variance", variance), ("signal", signal)):
             object.__setattr__(self, name, value)
 
@@ -223,9 +226,11 @@ class InformationPlusNoise(Law):
         sums = self._map.sums
         if isinstance(sums, LawSums) or (self._map.hard and k == side == 0):
             return None
-        ratio, variance = Decimal(self.ratio), Decimal(self.variance)
-        start = sums.exact_origin + Decimal(float(self._edges[k, side]))
-        return signal_edge(sums.pairs, min(ratio, 1 / ratio), variance * max(Decimal(1), ratio), start)
+        with localcontext() as context:
+            context.prec = DIGITS
+            ratio, variance = Decimal(self.ratio), Decimal(self.variance)
+            start = sums.exact_origin + Decimal(float(self._edges[k, side]))
+            return signal_edge(sums.pairs, min(ratio, 1 / ratio), variance * max(Decimal(1), ratio), start)
 
     @functools.cached_property
     def _curve(self) -> tuple[tuple[FloatArray, ComplexArray], ...]:

@@ -184,3 +184,14 @@ def test_a_short_logarithmic_axis_has_its_ticks_at_what_was_run():
     assert ax.get_xticks().tolist() == [500, 1500, 3000]
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["500", "1500", "3000"]
     assert ax.get_xticks(minor=True).size == 0
+
+
+@pytest.mark.parametrize("last", [4, 12])
+def test_counts_are_drawn_twice_on_one_axes_and_keep_the_ticks_that_were_set(last):
+    ax = figures.canvas(3.4)()
+    ax.set_yticks([0.0, 2.5])
+    steps = np.arange(last + 1)
+    for offset in (0, 1):
+        figures.against(ax, xarray.DataArray(steps + offset, {"step": steps}, ("step",)), x="step", log="")
+    assert ax.get_yticks().tolist() == [0.0, 2.5]
+    assert np.all(ax.get_xticks() % 1 == 0)
