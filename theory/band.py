@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+LARGEST_ROOT = 60  # of `Rooted`, so that its power does not underflow at the lowest node
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,5 @@ class Rooted(Band):
 
     def jacobian(self, t: FloatArray) -> FloatArray:
         """The derivative dx/du."""
-        if self.root == 2:
-            return super().jacobian(t)
         power = self.root / 2
-        share = (t / np.pi) ** (power - 1)
-        return super().jacobian(t * share) * power * share
+        return super().jacobian(self.inner(t)) * power * (t / np.pi) ** (power - 1)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from theory import checks
 from theory.free.edges import Branch
-from theory.free.fixed_point import fixed_point
 from theory.free.gaps import Gap, gaps
 from theory.free.rotation import rotated
 from theory.free.subordinated import Subordinated
@@ -135,10 +134,10 @@ class FreePower(Subordinated):
         share = 1 / self.power
         return z * share + (1 - share) * (w + excess(self.law, w))
 
-    def _solve(self, z: ComplexArray, start: ComplexArray) -> ComplexArray:
+    @property
+    def _resolution(self) -> float:
         """Next to a hard edge at 0 w and F(w) vanish together: T keeps relative digits there."""
-        scale = 0.0 if self.law._ends[0] == 0 else self._width
-        return self._settled(z, fixed_point(lambda w, k: self._map(z[k], w), start, scale))
+        return 0.0 if self.law._ends[0] == 0 else super()._resolution
 
     def _start(self, z: ComplexArray) -> ComplexArray:
         return super()._start(z - (self.power - 1) * centre(self.law))

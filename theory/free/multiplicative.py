@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import checks
+from theory.band import LARGEST_ROOT
 from theory.free.axis import Axis
 from theory.free.edges import Branch, branch
 from theory.free.fixed_point import contraction, fixed_point
@@ -26,7 +27,6 @@ from theory.laws.uniform import Uniform
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
-LARGEST_ROOT = 60  # so that the root's power does not underflow at the lowest node
 
 
 def free_product(first: Law, second: Law) -> Law:

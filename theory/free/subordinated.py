@@ -187,7 +187,12 @@ class Subordinated(Law):
         return HalfLine(start, end, width, 1 if math.isfinite(low) else -1)
 
     def _solve(self, z: ComplexArray, start: ComplexArray) -> ComplexArray:
-        return self._settled(z, fixed_point(lambda w, k: self._map(z[k], w), start, self._width))
+        return self._settled(z, fixed_point(lambda w, k: self._map(z[k], w), start, self._resolution))
+
+    @property
+    def _resolution(self) -> float:
+        """What a residual is small against where w is smaller; 0 where the map keeps relative digits."""
+        return self._width
 
     def _settled(self, z: ComplexArray, w: ComplexArray) -> ComplexArray:
         """For an unbounded law, plain steps from w where Im w is small, until it stays."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.band import LARGEST_ROOT
 from theory.kernels.continuation import follow, scale
 from theory.kernels.layers import Array, Layers, equations
 from theory.roots import bracketed_roots
@@ -21,7 +22,6 @@ ON = 1e-7  # relative imaginary part above which a point counts as inside the su
 MAGNIFY = 12  # rounds of 25-fold magnification
 HARD = 1e-9  # relative distance from tied ranks
 TIED = 0.1  # relative distance within which ranks of a product share one root at 0
-LARGEST_ROOT = 60  # so that the root's power does not underflow at the lowest node
 
 
 @dataclass(frozen=True)
