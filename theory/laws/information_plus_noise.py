@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from theory.law import Law, Pairs, elementwise
 from theory.laws.marchenko_pastur import MarchenkoPastur
 from theory.roots import bracketed_roots
 from theory.sample_covariance.inverse_map import Population, as_population
-from theory.sample_covariance.signal_edge import DIGITS, SignalEdge, signal_edge
+from theory.sample_covariance.signal_edge import SignalEdge
 from theory.sample_covariance.signal_map import SignalMap, descend, edges
 from theory.sample_covariance.signal_sums import LawSums
 from theory.sample_covariance.u_plane import newton
@@ -226,11 +226,7 @@ class InformationPlusNoise(Law):
         sums = self._map.sums
         if isinstance(sums, LawSums) or (self._map.hard and k == side == 0):
             return None
-        with localcontext() as context:
-            context.prec = DIGITS
-            ratio, variance = Decimal(self.ratio), Decimal(self.variance)
-            start = sums.exact_origin + Decimal(float(self._edges[k, side]))
-            return signal_edge(sums.pairs, min(ratio, 1 / ratio), variance * max(Decimal(1), ratio), start)
+        return sums.edge(float(self._edges[k, side]))
 
     @functools.cached_property
     def _curve(self) -> tuple[tuple[FloatArray, ComplexArray], ...]:

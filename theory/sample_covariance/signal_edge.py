@@ -56,15 +56,16 @@ class SignalEdge:
 
 
 def signal_edge(
-    pairs: Sequence[tuple[Decimal, Decimal]], ratio: Decimal, variance: Decimal, start: Decimal
+    pairs: Sequence[tuple[Decimal, Decimal]], strength: Decimal, rest: Decimal, start: Decimal
 ) -> SignalEdge | None:
     """Returns the edge next to `start` of the map of `pairs` (value, weight), exact to twice its digits; None if lost.
 
-    `ratio` is at most 1; for a wide matrix the three are those of its transpose, in decimals.
+    strength = variance ratio and rest = variance (1 - ratio), ratio at most 1; of a wide matrix all are those of its
+    transpose.
     """
     with localcontext() as context:
         context.prec = DIGITS
-        c, rest, w = variance * ratio, variance * (1 - ratio), start
+        c, w = strength, start
         for _ in range(8):  # Newton for z' = 0
             f = [sum((h / (t - w) ** k for t, h in pairs), Decimal(0)) for k in (1, 2, 3)]
             q, p, bend = 1 - c * f[0], -c * f[1], -2 * c * f[2]

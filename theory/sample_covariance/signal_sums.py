@@ -19,7 +19,7 @@ from theory.law import Law, Pairs
 from theory.roots import bracketed_roots
 from theory.sample_covariance.continuous_map import ContinuousMap
 from theory.sample_covariance.inverse_map import inverse_map
-from theory.sample_covariance.signal_edge import DIGITS
+from theory.sample_covariance.signal_edge import DIGITS, SignalEdge, signal_edge
 
 FloatArray = NDArray[np.float64]
 ExactPairs = list[tuple[Decimal, Decimal]]
@@ -34,15 +34,16 @@ class AtomicSums:
     def __init__(self, signal: Pairs, ratio: float, variance: float) -> None:
         with localcontext() as context:
             context.prec = DIGITS
-            wide, strength = max(Decimal(1), Decimal(ratio)), Decimal(variance) * min(Decimal(1), Decimal(ratio))
-            self.pairs = _transposed(signal, wide)
-            self.exact_origin = _zero(self.pairs, strength)
-            if ratio == 1 and _is_critical(self.pairs, strength, self.exact_origin):
-                self.exact_origin = Decimal(0)
-            self.distances = np.array([float(t - self.exact_origin) for t, _ in self.pairs])
-        self.origin, self.strength = float(self.exact_origin), float(strength)
+            exact = Decimal(ratio)
+            pairs, strength = _transposed(signal, max(Decimal(1), exact)), Decimal(variance) * min(Decimal(1), exact)
+            origin = _zero(pairs, strength)
+            if ratio == 1 and _is_critical(pairs, strength, origin):
+                origin = Decimal(0)
+            self._exact = pairs, strength, Decimal(variance) * abs(1 - exact), origin
+            self.distances = np.array([float(t - origin) for t, _ in pairs])
+        self.origin, self.strength = float(origin), float(strength)
         self.zero = 0.0  # of q; NaN where there is none below the signal
-        self.weights = np.array([float(h) for _, h in self.pairs])
+        self.weights = np.array([float(h) for _, h in pairs])
         self.intervals = np.stack([self.distances, self.distances], axis=1)
         self.largest = max(t for t, _ in signal)
 
@@ -63,6 +64,13 @@ class AtomicSums:
         """q and q'."""
         r = 1 / (self.distances - w[:, None])
         return self._shrinkage(w, r), -self.strength * ((r * r) @ self.weights.astype(r.dtype))
+
+    def edge(self, w: float) -> SignalEdge | None:
+        """The edge next to w, exact."""
+        pairs, strength, rest, origin = self._exact
+        with localcontext() as context:
+            context.prec = DIGITS
+            return signal_edge(pairs, strength, rest, origin + Decimal(w))
 
     def _shrinkage(self, w: Any, r: Any) -> Any:
         return -self.strength * w * (r @ (self.weights / self.distances).astype(r.dtype))
