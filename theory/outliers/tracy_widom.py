@@ -177,14 +177,14 @@ def _left(beta: int, s: FloatArray, slope: bool = True) -> tuple[FloatArray, Flo
 
     v = np.minimum(-s, 1e100)  # beyond, both logarithms overflow and their difference would be NaN
     w = v**-3
-    series, d_series = _powers((0.0, *data.LEFT_LOG_F2), 0.0)
+    series = (0.0, *data.LEFT_LOG_F2)
     log_f2 = -(v**3) / 12 - np.log(v) / 8 + data.LEFT_CONSTANT + _horner(series, w)
     integral = slopes = np.zeros_like(s)
     if beta != 2:
-        terms, d_terms = _powers((math.sqrt(2) / 3, *(c / math.sqrt(2) for c in data.LEFT_INTEGRAL)), 1.5)
+        terms = (math.sqrt(2) / 3, *(c / math.sqrt(2) for c in data.LEFT_INTEGRAL))
         integral = v**1.5 * _horner(terms, w) + math.log(2) / 2
-        slopes = np.sqrt(v) * _horner(d_terms, w) if slope else slopes
-    d_log_f2 = -(v**2) / 4 - 1 / (8 * v) + _horner(d_series, w) / v if slope else slopes
+        slopes = np.sqrt(v) * _horner(_derived(terms, 1.5), w) if slope else slopes
+    d_log_f2 = -(v**2) / 4 - 1 / (8 * v) + _horner(_derived(series, 0.0), w) / v if slope else slopes
     if beta == 2:
         return log_f2, -d_log_f2
     if beta == 1:
@@ -194,9 +194,9 @@ def _left(beta: int, s: FloatArray, slope: bool = True) -> tuple[FloatArray, Flo
     return log_f2 / 2 + log_cosh, -(d_log_f2 + np.tanh(integral / 2) * slopes) / 2
 
 
-def _powers(coefficients: Sequence[float], power: float) -> tuple[Sequence[float], list[float]]:
-    """Returns a series v^power sum c_k v^(-3k) and v times its derivative, as coefficients of powers of v^-3."""
-    return coefficients, [c * (power - 3.0 * k) for k, c in enumerate(coefficients)]
+def _derived(coefficients: Sequence[float], power: float) -> list[float]:
+    """Returns the coefficients of v times the derivative of v^power sum c_k v^(-3k), in powers of v^-3 again."""
+    return [c * (power - 3.0 * k) for k, c in enumerate(coefficients)]
 
 
 def _horner(coefficients: Sequence[float], w: FloatArray) -> FloatArray:
