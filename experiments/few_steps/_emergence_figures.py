@@ -3,6 +3,7 @@
 import numpy as np
 
 import theory
+from experiments.few_steps._stored import rates_with
 from spectrax import figures
 from spectrax.result import together
 from spectrax.spectrum import Spectrum
@@ -29,8 +30,8 @@ def preferred(at, name):
 
 
 def stored_rates(at):
-    found = at["squared_norm"].isel(step=0)
-    return found.learning_rate.values[found.notnull().any("replicate").values].tolist()
+    """Rates of the optimizer and setting that `at` is narrowed to."""
+    return rates_with(at["squared_norm"].isel(step=0))
 
 
 def frames(r, axes):
@@ -56,6 +57,7 @@ def frames(r, axes):
 
 
 def shown(r):
+    """The optimizer whose spectra are drawn."""
     return "adam" if "adam" in r.axes["optimizer"] else r.axes["optimizer"][0]
 
 

@@ -156,7 +156,7 @@ class SharedNoise(Law):
         return density
 
     def singular_value(self, rank) -> np.ndarray:
-        """Estimate of the singular values of W1 of these ranks >= 2; 1 is the outlier's."""
+        """Estimate of the singular values of W1, unscaled, of these ranks >= 2, any shape; rank 1 is the outlier."""
         k = np.asarray(rank, dtype=np.float64)
         return np.sqrt(self.width * self.quantile(1 - (k - 1.5) / (self.inputs - 1)))
 

@@ -64,7 +64,7 @@ def sample_overlaps() -> Capture:
 
 
 def group_ends(samples: int) -> np.ndarray:
-    """Number of samples up to the end of each group; every group has at least one."""
+    """Number of samples up to the end of each group, (shares,) of ints; every group has at least one."""
     ends = np.ceil(np.array(SHARES) * samples - 1e-9).astype(int)
     return np.minimum(np.maximum(ends, np.arange(1, len(ends) + 1)), samples)
 

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from experiments.few_steps import _one_step_laws as laws
+from experiments.few_steps._stored import rates_with
 from spectrax import figures
 from spectrax.distances import sup_distance
 from spectrax.figures import key, look
@@ -31,8 +32,7 @@ def predicted(at):
 
 def stored_rates(r, name):
     """Rates of a setting that any replicate has."""
-    found = r.at(setting=name, optimizer="adam", step=1)["squared_norm"]
-    return found.learning_rate.values[found.notnull().any("replicate").values].tolist()
+    return rates_with(r.at(setting=name, optimizer="adam", step=1)["squared_norm"])
 
 
 def singular_values(at):
@@ -128,10 +128,12 @@ def against_rate(variable, label, measure, scaled=False):
 
 
 def second_of(at, says):
+    """The measured second singular value; `says`, as the drawing hands it to every variable, isn't needed."""
     return at["eigenvalues"].isel(rank=-2) ** 0.5
 
 
 def beyond_of(at, says):
+    """How many eigenvalues lie past the predicted isotropic edge; NaN where the run is missing."""
     return (at["eigenvalues"] > says["edge"] ** 2).sum("rank").where(at["squared_norm"].notnull())
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from experiments.few_steps import _update_overlaps as predicted
+from experiments.few_steps._stored import rates_with
 from spectrax import figures, random_frames
 from spectrax.result import together
 
@@ -13,11 +14,11 @@ SHORT = {"before": "$W_t$", "after": "$W_{t+1}$"}
 
 def stored_rates(r, name):
     """Rates of an optimizer that any replicate has."""
-    found = r.at(optimizer=name, step=r.steps[0])["update_resolved"]
-    return found.learning_rate.values[found.notnull().any("replicate").values].tolist()
+    return rates_with(r.at(optimizer=name, step=r.steps[0])["update_resolved"])
 
 
 def label(name, rate):
+    """As "SGD 2000, batch 100" of "sgd@100"."""
     word = {"gd": "GD", "sgd": "SGD", "adam": "Adam"}.get(name.partition("@")[0], name)
     batch = name.partition("@")[2]
     return f"{word} {rate:g}" + (f", batch {batch}" if batch else "")
@@ -52,6 +53,7 @@ def shown_profiles(r, name):
 
 
 def theory_lines(r, at, when, kind, rate, sizes):
+    """Side -> (ranks, overlaps) as theory has them, binned as the measured ones; nothing where it has none."""
     if when == "before":
         eigenvalue = (at["before_singular_values"] ** 2).mean("replicate").values / r.config["width"]
         values = {"left": np.ones(eigenvalue.size), "right": predicted.start(kind, *sizes).right(eigenvalue)}
@@ -64,6 +66,7 @@ def theory_lines(r, at, when, kind, rate, sizes):
 
 
 def draw_profile(ax, r, at, when, lines):
+    """Overlaps of the update's leading vectors with those of the weights, over rank, beside chance and `lines`."""
     found = {side: at[f"{side}_{when}_profile"].isel(profile_vector=0) for side in SIDES}
     first, size = bins(found["left"].sizes["weight_rank"])
     middle = first + (size + 1) / 2  # ranks from 1
@@ -109,6 +112,7 @@ def over_steps(r, axes):
 
 
 def draw_leading(ax, r, runs, variable, size):
+    """Squared overlap of both leading vectors over steps, a line per (optimizer, rate); size: dimension of the side."""
     lines = {
         label(name, rate): r.at(optimizer=name, learning_rate=rate)[variable].isel(weight_vector=0, update_vector=0)
         / size
@@ -203,6 +207,7 @@ def heat_maps(r, axes, panel):
 
 
 def ticks(ax, places, ranks):
+    """The same ranks along both axes."""
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_ticks(places, [str(rank) for rank in ranks])
 

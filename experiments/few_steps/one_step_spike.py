@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 import theory
+from experiments.few_steps._stored import rates_with
 from spectrax import captures, claim, figures, optimizers, sweep
 from spectrax.models import TwoLayer
 from spectrax.result import together
@@ -198,8 +199,8 @@ def detection(r, optimizer):
 
 
 def stored_rates(r, optimizer):
-    found = r.at(optimizer=optimizer, step=1)["squared_norm"]
-    return found.learning_rate.values[found.notnull().any("replicate").values].tolist()
+    """Rates of an optimizer that any replicate has."""
+    return rates_with(r.at(optimizer=optimizer, step=1)["squared_norm"])
 
 
 def spike(r, axes):

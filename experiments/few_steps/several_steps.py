@@ -8,6 +8,7 @@ from scipy.optimize import brentq
 
 import theory
 from experiments.few_steps import _observers
+from experiments.few_steps._stored import rates_with
 from spectrax import captures, claim, figures, optimizers, sweep
 from spectrax.result import together
 from spectrax.tasks import SingleIndex
@@ -75,8 +76,8 @@ def runs(r):
     """(optimizer, rate, result narrowed to the run's replicates) of everything stored."""
     for name in r.axes["optimizer"]:
         norm = r.at(optimizer=name, step=0, matrix="W")["squared_norm"]
-        for rate in norm.learning_rate.values[norm.notnull().any("replicate").values]:
-            yield name, float(rate), r.at(optimizer=name, learning_rate=float(rate))
+        for rate in rates_with(norm):
+            yield name, rate, r.at(optimizer=name, learning_rate=rate)
 
 
 def singular_values(at, matrix="W"):
