@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from spectrax.narrowing import listed
+from spectrax.narrowing import SETTING, listed
 
 LETTERS = {"samples": "n", "inputs": "d", "width": "h"}
-SETTING = "setting"
 
 
 def caption_of(result: Any) -> str:

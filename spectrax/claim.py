@@ -135,7 +135,7 @@ def equivalent(
 def absent(statement: str, source: str, counts: Any, allowed: float = 0, *, words: str | None = None) -> Claim:
     """Something that is counted doesn't occur: no more than `allowed` in any replicate.
 
-    words: what exceeds, for the rule, where counts are of something else: "replicates above 0" where None.
+    words: what exceeds, for the rule, where counts are of something else: "replicates above" and `allowed` where None.
 
     Holds where no replicate exceeds it, fails where more than half do, else undecided: a single exceedance can be a
     false alarm of the count. The interval is the range of the counts. One replicate: undecided.

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+SETTING = "setting"  # the dimension of a study whose groups of runs differ; see spectrax.setting
+
 
 def narrow(data, selection: Mapping[str, Any]):
     """A DataArray at chosen values: name -> value (its dimension goes) or list (it stays); other names are passed."""

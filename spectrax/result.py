@@ -13,11 +13,11 @@ import xarray as xr
 import zarr
 
 from spectrax.caption import caption_of
-from spectrax.narrowing import listed, narrow, position
+from spectrax.narrowing import SETTING, listed, narrow, position
 from spectrax.prediction import read_prediction
 from spectrax.store import StoreError, read_header
 
-MATRIX, SETTING = "matrix", "setting"
+MATRIX = "matrix"
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,11 +16,12 @@ from spectrax.captures.moment import Moment
 from spectrax.checkpoint import Checkpoint
 from spectrax.matrices import views
 from spectrax.models.network import Network
+from spectrax.narrowing import SETTING
 from spectrax.pool import CapturePool
 from spectrax.recording import Recorder, RunRecord, capture_all
 from spectrax.setting import Setting
 from spectrax.store import Store
-from spectrax.study import SETTING, Study
+from spectrax.study import Study
 
 
 def train_all(study: Study, points, store: Store, *, progress=None, workers=None, finished=0) -> dict:

@@ -8,11 +8,11 @@ from typing import Any
 from spectrax import schedule
 from spectrax.captures.moment import Capture
 from spectrax.identity import described
+from spectrax.narrowing import SETTING
 from spectrax.setting import Setting
 from spectrax.training import check_rates
 
 AXES = ("optimizer", "learning_rate", "replicate")
-SETTING = "setting"
 
 
 @dataclass(frozen=True)
