@@ -1,6 +1,7 @@
 """Executes a Study: trains the runs that are missing, captures beside training, stores each run when it is finished."""
 
 import contextlib
+import functools
 import itertools
 import time
 import warnings
@@ -128,10 +129,10 @@ class _Trainer:
         step = 0
         for step in self.steps:
             if step > begun:
-                states = captured = self._advance(states, rates, data, step, program, checkpoint, records)
+                states = captured = self._advance(states, rates, data, step, program, shared, checkpoint, records)
                 following = states
                 if self.needs_update:
-                    following = self._advance(states, rates, data, step + 1, program)
+                    following = self._advance(states, rates, data, step + 1, program, shared)
                 for i, record in enumerate(records):
                     state, after = self._pick(states, i), self._pick(following, i) if self.needs_update else None
                     moment = Moment(_light(state), data, program, seen, after=_light(after), initial=first.params,
@@ -169,10 +170,12 @@ class _Trainer:
         wanted = [c for c in self.study.captures if not c.once and (follows or not c.uses_update)]
         record.submit(pool, step, moment, wanted)
 
-    def _advance(self, states, rates, data, step, program, checkpoint=None, records=()):
+    def _advance(self, states, rates, data, step, program, shared, checkpoint=None, records=()):
         """The states at a step; on the way, where it is long, checkpoints."""
         at = int(np.max(states.step))
         with self.clock:
+            if at == 0 < step and self.side_by_side == 1 and program.batch is None:
+                states, at = training.step_along(states, rates[0], shared.gradient(), program=program), 1
             while at < step:
                 count = step - at if checkpoint is None else min(step - at, checkpoint.stride(at))
                 if self.side_by_side == 1:
@@ -248,15 +251,19 @@ class Clock:
 
 
 class _Start:
-    """Step 0 of a replicate, captured once and reused by all its runs."""
+    """Step 0 of a replicate: captured once, its gradient taken once, both reused by all its runs."""
 
     def __init__(self, moment, study, pool):
         self.moment = moment
+        self.gradient = functools.cache(self._gradient)
         self.loss = float(training.whole_loss(moment.state, moment.data.train, program=moment.program))
         self.future = None
         wanted = [c for c in study.captures if not c.uses_update and (c.once or study.steps[0] == 0)]
         if wanted:
             self.future = pool.submit(capture_all, moment, wanted)
+
+    def _gradient(self):
+        return training.gradient(self.moment.state, self.moment.data.train, program=self.moment.program)
 
 
 _finite = jax.jit(training.is_finite)

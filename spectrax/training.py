@@ -36,6 +36,14 @@ class State(NamedTuple):
     order: jax.Array
 
 
+class Gradient(NamedTuple):
+    """Loss at some weights, the network's variables after that pass, and the loss's gradient by the parameters."""
+
+    loss: jax.Array
+    rest: Tree
+    by_params: Tree
+
+
 @dataclass(frozen=True)
 class Program:
     """What is compiled: network, optimizer factory, loss; `project` maps the weights after each step (a mask, a norm).
@@ -93,18 +101,41 @@ def advance_many(states: State, learning_rates, batch: Batch, steps, *, program:
 def one_step(state: State, learning_rate, batch: Batch, *, program: Program) -> State:
     """One optimizer step: exactly what plain optax does, with the loss recorded. Pure; call it under jit."""
     batch, order = _minibatch(state, batch, program.batch)
+    found = _gradient(state.params, state.rest, batch, program.network, program.loss)
+    return _moved(state, learning_rate, found, order, program)
 
+
+def gradient(state: State, batch: Batch, *, program: Program) -> Gradient:
+    """Loss and gradient at the state's weights on the whole batch; the same for all optimizers and rates."""
+    return _compiled_gradient(state.params, state.rest, batch, network=program.network, loss=program.loss)
+
+
+def step_along(state: State, learning_rate, found: Gradient, *, program: Program) -> State:
+    """The full-batch step whose gradient is known: the bits of `advance` by one step, without its products.
+
+    Raises ValueError for a program with minibatches.
+    """
+    if program.batch is not None:
+        raise ValueError(f"a known gradient must be of the whole batch; got minibatches of {program.batch}.")
+    return _step_along(state, jnp.float32(learning_rate), found, program=program)
+
+
+def _gradient(params, rest, batch, network, loss_function):
     def loss_of(params):
-        output, rest = program.network.apply(params, state.rest, batch.x)
-        return program.loss(output, batch), rest
+        output, after = network.apply(params, rest, batch.x)
+        return loss_function(output, batch), after
 
-    (loss, rest), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params)
-    update, opt_state = program.optimizer(learning_rate).update(gradient, state.opt_state, state.params)
+    (loss, after), by_params = jax.value_and_grad(loss_of, has_aux=True)(params)
+    return Gradient(loss, after, by_params)
+
+
+def _moved(state, learning_rate, found, order, program):
+    update, opt_state = program.optimizer(learning_rate).update(found.by_params, state.opt_state, state.params)
     params = optax.apply_updates(state.params, update)
     if program.project is not None:
         params = program.project(params)
-    losses = state.losses.at[state.step].set(loss.astype(state.losses.dtype))
-    return State(params, opt_state, rest, state.step + 1, losses, state.key, order)
+    losses = state.losses.at[state.step].set(found.loss.astype(state.losses.dtype))
+    return State(params, opt_state, found.rest, state.step + 1, losses, state.key, order)
 
 
 def whole_loss(state: State, batch: Batch, *, program: Program) -> jax.Array:
@@ -148,6 +179,16 @@ def _loop(state, learning_rate, batch, steps, program):
 @partial(jax.jit, static_argnames=("program",))
 def _whole_loss(params, rest, batch, *, program):
     return program.loss(program.network.apply(params, rest, batch.x)[0], batch)
+
+
+@partial(jax.jit, static_argnames=("network", "loss"))
+def _compiled_gradient(params, rest, batch, *, network, loss):
+    return _gradient(params, rest, batch, network, loss)
+
+
+@partial(jax.jit, static_argnames=("program",))
+def _step_along(state, learning_rate, found, *, program):
+    return _moved(state, learning_rate, found, state.order, program)
 
 
 @partial(jax.jit, static_argnames=("program",))
