@@ -27,6 +27,7 @@ class Config:
     optimizers: tuple[str, ...] = ("gd", "adam")  # gd, sgd, adam or module:attribute
     replicates: int = 3
     steps: tuple[int, ...] = (0, 1, 2, 5, 10)  # captured
+    test_samples: int = 4000  # the authors' 200 are too few to tell runs apart
     noise_std: float = 0.3  # of the labels
     regularisation: float = 0.01  # of the ridge readout
     conventions: tuple[str, ...] = ("paper",)  # features; "authors": scaled by 1/sqrt(d) once more
@@ -43,7 +44,7 @@ SMOKE = Config(samples=80, inputs=40, width=60, learning_rates=(0.1, 1, 100), re
 def plan(c: Config) -> sweep.Study:
     model = models.TwoLayer if c.model == OURS else optimizers.attribute(c.model, "model")
     return sweep.Study(
-        task=SingleIndex(c.samples, c.inputs, noise_std=c.noise_std),
+        task=SingleIndex(c.samples, c.inputs, noise_std=c.noise_std, test_samples=c.test_samples),
         model=lambda rngs: model(c.inputs, c.width, rngs=rngs),
         optimizers={
             name: optimizers.SGD(batch=c.batch) if name == "sgd" else optimizers.named(name) for name in c.optimizers
