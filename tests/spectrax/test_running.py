@@ -9,9 +9,9 @@ import numpy as np
 import optax
 import pytest
 
-from spectrax import captures, sweep, training
+from spectrax import captures, sweep
 from spectrax.models import MLP, TwoLayer
-from spectrax.optimizers import GD, SGD, Adam
+from spectrax.optimizers import GD, Adam
 from spectrax.recording import CaptureError
 from spectrax.result import open_result
 from spectrax.store import Store
@@ -63,17 +63,6 @@ def assert_same_bits(one, other, **selection):
     assert set(first) == set(second)
     for key, array in first.items():
         assert array.identical(second[key]), key
-
-
-def test_the_first_gradient_is_taken_once_per_replicate(whole, tmp_path, monkeypatch):
-    taken = []
-    gradient = training.gradient
-    monkeypatch.setattr(training, "gradient", lambda *a, **k: taken.append(1) or gradient(*a, **k))
-    assert_same_bits(run(study(), tmp_path)[0], whole)
-    assert len(taken) == 2
-    seen_apart = study(optimizers={"sgd": SGD(batch=8)})
-    run(seen_apart, tmp_path / "sgd")
-    assert len(taken) == 2  # minibatches have gradients of their own
 
 
 @pytest.fixture(scope="module")

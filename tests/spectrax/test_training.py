@@ -117,35 +117,6 @@ def test_a_run_in_chunks_equals_the_whole_run_to_the_last_bit(small, name):
     assert int(state.step) == 11
 
 
-FULL_BATCH = [name for name in OPTIMIZERS if name != "sgd"]
-
-
-@pytest.mark.parametrize("name", FULL_BATCH)
-def test_a_step_along_the_known_gradient_equals_the_step_to_the_last_bit(small, name):
-    found = None
-    for rate in (1e-3, 30.0):
-        program, state = begin(small, OPTIMIZERS[name], project=lambda tree: jax.tree.map(lambda w: w / 2, tree))
-        found = found or training.gradient(state, small[-1], program=program)     # of all rates
-        assert_same_bits(training.step_along(state, rate, found, program=program),
-                         training.advance(state, rate, small[-1], 1, program=program))
-
-
-@pytest.mark.parametrize(("name", "rate"), [("gd", 1000.0), ("adam", 0.1)])
-def test_a_step_along_the_known_gradient_has_the_same_bits_at_the_size_of_the_paper(name, rate):
-    case = problem(PAPER)
-    found = training.gradient(begin(case, GD())[1], case[-1], program=begin(case, GD())[0])     # of all optimizers
-    program, state = begin(case, OPTIMIZERS[name])
-    assert_same_bits(training.step_along(state, rate, found, program=program),
-                     training.advance(state, rate, case[-1], 1, program=program))
-
-
-def test_a_known_gradient_is_refused_where_minibatches_are_seen(small):
-    found = training.gradient(begin(small, GD())[1], small[-1], program=begin(small, GD())[0])
-    program, state = begin(small, SGD(batch=64))
-    with pytest.raises(ValueError, match="must be of the whole batch; got minibatches of 64"):
-        training.step_along(state, 0.1, found, program=program)
-
-
 def test_no_step_changes_nothing(small):
     program, first = begin(small, Adam())
     assert_same_bits(training.advance(first, 0.1, small[-1], 0, program=program), first)

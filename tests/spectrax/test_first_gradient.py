@@ -1,0 +1,128 @@
+"""The first gradient of a replicate, taken once for all optimizers and rates: no bit differs from a run of its own."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from spectrax import captures, keys, sweep, training
+from spectrax.models import MLP, Network, TwoLayer
+from spectrax.optimizers import GD, SGD, Adam, StepDecay
+from spectrax.result import open_result
+from spectrax.store import Store
+from spectrax.tasks import SingleIndex, mean_squared_error
+
+SMALL = (200, 100, 150)     # n, d, h
+PAPER = (2000, 1000, 1500)
+OPTIMIZERS = {
+    "gd": GD(),
+    "momentum": GD(momentum=0.9),
+    "gd_schedule": GD(schedule=StepDecay(every=2)),
+    "adam": Adam(),
+    "adam_decay": Adam(weight_decay=0.01),
+    "optax_factory": optax.rmsprop,
+}
+MODELS = {
+    "two_layer": lambda d, h: lambda rngs: TwoLayer(d, h, rngs=rngs),
+    "trained_readout": lambda d, h: lambda rngs: TwoLayer(d, h, rngs=rngs, activation=jax.nn.relu, train_readout=True),
+    "deep": lambda d, h: lambda rngs: MLP(d, (h, h), rngs=rngs),
+}
+
+
+def problem(sizes, model="two_layer"):
+    n, d, h = sizes
+    train = SingleIndex(n, d, test_samples=1).draw(keys.stream(0, "data", 0)).train
+    network = Network.of(MODELS[model](d, h), train.x)
+    return network, *network.init(keys.stream(0, "init", 0)), train
+
+
+def begin(case, optimizer, **options):
+    network, params, rest, train = case
+    program = training.Program(network, optimizer, mean_squared_error, **options)
+    key = keys.stream(0, "shuffle")
+    return program, training.start(params, rest, program=program, samples=train.x.shape[0], trace=4, key=key)
+
+
+def first_gradient(case):
+    program, state = begin(case, GD())
+    return training.gradient(state, case[-1], program=program)
+
+
+def assert_same_bits(a, b):
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        x, y = (jax.random.key_data(v) if jnp.issubdtype(v.dtype, jax.dtypes.prng_key) else v for v in (x, y))
+        np.testing.assert_array_equal(np.asarray(x), np.asarray(y), strict=True)
+
+
+def assert_same_step(case, found, rate, program, state):
+    along = training.step_along(state, rate, found, program=program)
+    assert_same_bits(along, training.advance(state, rate, case[-1], 1, program=program))
+    assert int(along.step) == 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_step_along_the_known_gradient_equals_the_step_to_the_last_bit(model):
+    case = problem(SMALL, model)
+    found = first_gradient(case)
+    for optimizer in OPTIMIZERS.values():
+        for rate in (1e-3, 30.0):
+            assert_same_step(case, found, rate, *begin(case, optimizer))
+
+
+@pytest.mark.parametrize(("name", "rate"), [("gd", 1000.0), ("adam", 0.1)])
+def test_it_does_so_at_the_size_of_the_paper(name, rate):
+    case = problem(PAPER)
+    assert_same_step(case, first_gradient(case), rate, *begin(case, OPTIMIZERS[name]))
+
+
+def test_projection_acts_after_the_step_along_a_known_gradient():
+    case = problem(SMALL)
+    halved = begin(case, GD(), project=lambda tree: jax.tree.map(lambda w: w / 2, tree))
+    assert_same_step(case, first_gradient(case), 30.0, *halved)
+
+
+def test_a_known_gradient_is_refused_where_minibatches_are_seen():
+    case = problem(SMALL)
+    program, state = begin(case, SGD(batch=64))
+    with pytest.raises(ValueError, match="must be of the whole batch; got minibatches of 64"):
+        training.step_along(state, 0.1, first_gradient(case), program=program)
+
+
+def run(folder, **changes):
+    declared = {
+        "task": SingleIndex(24, 8, test_samples=8),
+        "model": MODELS["two_layer"](8, 12),
+        "optimizers": {"gd": GD(), "adam": Adam()},
+        "learning_rates": (0.1, 1.0),
+        "steps": (0, 1, 3),
+        "captures": [captures.spectrum(), captures.update()],
+        "replicates": 2,
+    }
+    plan = sweep.Study(**(declared | changes))
+    header = {"identity": plan.signature(), "experiment": "test", "axes": list(plan.axes), "coords": plan.coords()}
+    with Store.open(folder, header) as store:
+        sweep.run(plan, store)
+    return open_result(folder)
+
+
+def test_a_study_takes_it_once_per_replicate_and_stores_what_it_would_store_without(tmp_path, monkeypatch):
+    taken, gradient = [], training.gradient
+    monkeypatch.setattr(training, "gradient", lambda *a, **k: taken.append(1) or gradient(*a, **k))
+    shared = run(tmp_path / "shared")
+    assert len(taken) == 2
+    monkeypatch.setattr(
+        training, "step_along",
+        lambda state, rate, found, *, program: training.advance(state, rate, batch, 1, program=program),
+    )
+    for replicate in range(2):
+        batch = SingleIndex(24, 8, test_samples=8).draw(keys.stream(0, "data", replicate)).train
+        alone = run(tmp_path / "alone", replicates=replicate + 1)
+    for name in ("eigenvalues", "update_norm", "training_loss", "last_loss"):
+        assert alone[name].identical(shared[name]), name
+
+
+def test_minibatches_have_gradients_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "gradient", lambda *a, **k: pytest.fail("taken of the whole batch"))
+    losses = run(tmp_path, optimizers={"sgd": SGD(batch=8)})["training_loss"]
+    assert np.isfinite(losses.to_numpy()[..., :3]).all()
