@@ -3,10 +3,10 @@
     python benchmarks/authors_study.py [--replicates 5] [--test-samples 200] [--theirs 3.1]
 
 Their grid (bulk_lr.yml: gradient descent and Adam at nine rates, ten full-batch steps, five repeats), their two probes
-(steps 0 and 10) and all their metrics on as many test samples, in their feature convention. `--theirs`: seconds per run of their code on this
-machine in the same hour; 3.1 was measured on two cores at 472 GF/s of float32 products, 3.9 at 280. Prints the time per
-run and its split, beside the limits; exits with 1 where one is missed. A fresh process with an empty result folder:
-start, compilation, claims and figures count.
+(steps 0 and 10) and all their metrics on as many test samples, in their feature convention. `--theirs`: seconds per
+run of their code on this machine in the same hour; 3.1 was measured on two cores at 472 GF/s of float32 products, 3.4
+at 300. Prints the time per run and its split, beside the limits; exits with 1 where one is missed. A fresh process
+with an empty result folder: start, compilation, claims and figures count.
 """
 
 import argparse

@@ -174,8 +174,8 @@ class _Trainer:
         """The states at a step; on the way, where it is long, checkpoints."""
         at = int(np.max(states.step))
         with self.clock:
-            if at == 0 < step and self.side_by_side == 1 and program.batch is None:
-                states, at = training.step_along(states, rates[0], shared.gradient(), program=program), 1
+            if at == 0 < step and program.batch is None and self.study.batching == 1:
+                states, at = self._first_step(states, rates, program, shared), 1
             while at < step:
                 count = step - at if checkpoint is None else min(step - at, checkpoint.stride(at))
                 if self.side_by_side == 1:
@@ -196,6 +196,14 @@ class _Trainer:
                 if checkpoint is not None and at < step and checkpoint.due():
                     checkpoint.save(states, records[0])
         return states
+
+    def _first_step(self, states, rates, program, shared):
+        """The states at step 1, by one path whatever the number of devices: see the bits of training.step_along."""
+        alone = self.side_by_side == 1
+        start = states if alone else jax.tree.map(lambda a: a[0], states)  # uncommitted: free to go to all devices
+        ends = [training.step_along(start, rate, shared.gradient, program=program) for rate in rates]
+        ends += ends[-1:] * (self.side_by_side - len(ends))
+        return jax.block_until_ready(ends[0] if alone else jax.tree.map(_stack, *ends))
 
     def _spread(self, state, runs):
         if self.side_by_side == 1:
@@ -251,19 +259,23 @@ class Clock:
 
 
 class _Start:
-    """Step 0 of a replicate: captured once, its gradient taken once, both reused by all its runs."""
+    """Step 0 of a replicate: captured once for all its runs, its gradient taken once for those of full batch."""
 
     def __init__(self, moment, study, pool):
         self.moment = moment
-        self.gradient = functools.cache(self._gradient)
         self.loss = float(training.whole_loss(moment.state, moment.data.train, program=moment.program))
         self.future = None
         wanted = [c for c in study.captures if not c.uses_update and (c.once or study.steps[0] == 0)]
         if wanted:
             self.future = pool.submit(capture_all, moment, wanted)
 
-    def _gradient(self):
+    @functools.cached_property
+    def gradient(self) -> training.Gradient:
         return training.gradient(self.moment.state, self.moment.data.train, program=self.moment.program)
+
+
+def _stack(*arrays):
+    return jnp.stack(arrays)
 
 
 _finite = jax.jit(training.is_finite)

@@ -1,7 +1,8 @@
 """One training run as a pure function: `advance(state, learning_rate, batch, steps, program=...)`.
 
 Rate and step count are traced and always cast (float32, int32), so one compilation per program serves all rates,
-replicates and capture gaps; chunks of a run are bitwise equal to the whole run.
+replicates and capture gaps; chunks of a run are bitwise equal to the whole run. Runs that begin at the same weights
+share their first gradient: `step_along(state, learning_rate, gradient(state, batch, program=...), program=...)`.
 """
 
 from collections.abc import Callable
@@ -37,7 +38,7 @@ class State(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """Loss at some weights, the network's variables after that pass, and the loss's gradient by the parameters."""
+    """Loss (scalar) at some weights, the network's other variables after that pass, the gradient by the parameters."""
 
     loss: jax.Array
     rest: Tree
@@ -106,36 +107,20 @@ def one_step(state: State, learning_rate, batch: Batch, *, program: Program) -> 
 
 
 def gradient(state: State, batch: Batch, *, program: Program) -> Gradient:
-    """Loss and gradient at the state's weights on the whole batch; the same for all optimizers and rates."""
+    """Loss and gradient at the state's weights on the whole batch, whatever the program's optimizer sees."""
     return _compiled_gradient(state.params, state.rest, batch, network=program.network, loss=program.loss)
 
 
 def step_along(state: State, learning_rate, found: Gradient, *, program: Program) -> State:
-    """The full-batch step whose gradient is known: the bits of `advance` by one step, without its products.
+    """The full-batch step from a state whose gradient is known: `advance` by one step, without its products.
 
-    Raises ValueError for a program with minibatches.
+    found: the gradient at this state's weights on its train set; it isn't checked. The bits are those of `advance`
+    where the gradient ends in a matrix product, as in our models; where it ends in a factor (a network of W / sqrt(d)),
+    XLA may merge that into the optimizer's, and weights differ by rounding. Raises ValueError for minibatches.
     """
-    if program.batch is not None:
-        raise ValueError(f"a known gradient must be of the whole batch; got minibatches of {program.batch}.")
+    if (batch := program.batch) is not None:
+        raise ValueError(f"a known gradient must be of the whole batch; got minibatches of {batch}. Use advance.")
     return _step_along(state, jnp.float32(learning_rate), found, program=program)
-
-
-def _gradient(params, rest, batch, network, loss_function):
-    def loss_of(params):
-        output, after = network.apply(params, rest, batch.x)
-        return loss_function(output, batch), after
-
-    (loss, after), by_params = jax.value_and_grad(loss_of, has_aux=True)(params)
-    return Gradient(loss, after, by_params)
-
-
-def _moved(state, learning_rate, found, order, program):
-    update, opt_state = program.optimizer(learning_rate).update(found.by_params, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, update)
-    if program.project is not None:
-        params = program.project(params)
-    losses = state.losses.at[state.step].set(found.loss.astype(state.losses.dtype))
-    return State(params, opt_state, found.rest, state.step + 1, losses, state.key, order)
 
 
 def whole_loss(state: State, batch: Batch, *, program: Program) -> jax.Array:
@@ -170,6 +155,24 @@ def check_rates(rates) -> tuple[float, ...]:
     if len({np.float32(rate) for rate in given}) < len(given):
         raise ValueError(f"learning rates must be distinct; got {given}, which float32 can't tell apart.")
     return given
+
+
+def _gradient(params, rest, batch, network, loss):
+    def loss_of(params):
+        output, after = network.apply(params, rest, batch.x)
+        return loss(output, batch), after
+
+    (value, after), by_params = jax.value_and_grad(loss_of, has_aux=True)(params)
+    return Gradient(value, after, by_params)
+
+
+def _moved(state, learning_rate, found, order, program):
+    update, opt_state = program.optimizer(learning_rate).update(found.by_params, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, update)
+    if program.project is not None:
+        params = program.project(params)
+    losses = state.losses.at[state.step].set(found.loss.astype(state.losses.dtype))
+    return State(params, opt_state, found.rest, state.step + 1, losses, state.key, order)
 
 
 def _loop(state, learning_rate, batch, steps, program):

@@ -27,7 +27,7 @@ class Config:
     optimizers: tuple[str, ...] = ("gd", "adam")  # gd, sgd, adam or module:attribute
     replicates: int = 3
     steps: tuple[int, ...] = (0, 1, 2, 5, 10)  # captured
-    test_samples: int = 4000  # the authors' 200 are too few to tell runs apart
+    test_samples: int = 4000  # behind test_loss; the authors' 200 are too few to tell runs apart
     noise_std: float = 0.3  # of the labels
     regularisation: float = 0.01  # of the ridge readout
     conventions: tuple[str, ...] = ("paper",)  # features; "authors": scaled by 1/sqrt(d) once more

@@ -1,15 +1,19 @@
 """The first gradient of a replicate, taken once for all optimizers and rates: no bit differs from a run of its own."""
 
+import gc
+import weakref
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from spectrax import captures, keys, sweep, training
+from spectrax import captures, keys, running, sweep, training
 from spectrax.models import MLP, Network, TwoLayer
 from spectrax.optimizers import GD, SGD, Adam, StepDecay
 from spectrax.result import open_result
+from spectrax.setting import Setting
 from spectrax.store import Store
 from spectrax.tasks import SingleIndex, mean_squared_error
 
@@ -120,6 +124,30 @@ def test_a_study_takes_it_once_per_replicate_and_stores_what_it_would_store_with
         alone = run(tmp_path / "alone", replicates=replicate + 1)
     for name in ("eigenvalues", "update_norm", "training_loss", "last_loss"):
         assert alone[name].identical(shared[name]), name
+
+
+def test_each_setting_takes_its_own_and_minibatches_before_it_do_not_spoil_it(tmp_path, monkeypatch):
+    taken, gradient = [], training.gradient
+    monkeypatch.setattr(training, "gradient", lambda *a, **k: taken.append(gradient(*a, **k)) or taken[-1])
+    optimizers = {"sgd": SGD(batch=8), "gd": GD()}
+    quiet, loud = (Setting(task=SingleIndex(24, 8, noise_std=noise, test_samples=8)) for noise in (0.0, 3.0))
+    found = run(tmp_path, optimizers=optimizers, settings={"quiet": quiet, "loud": loud}, replicates=1)
+    losses = found.at(optimizer="gd", learning_rate=0.1)["training_loss"].isel(iteration=0)
+    np.testing.assert_allclose(losses.to_numpy().ravel(), [float(g.loss) for g in taken], rtol=1e-7)
+    assert len(taken) == 2
+    assert losses.to_numpy().min() < 0.5 * losses.to_numpy().max()
+
+
+def test_what_begins_a_replicate_is_let_go_with_it(tmp_path, monkeypatch):
+    begun, start = [], running._Start
+    monkeypatch.setattr(running, "_Start", lambda *a: begun.append(weakref.ref(made := start(*a))) or made)
+    gc.disable()
+    try:
+        run(tmp_path)
+        left = [made() is not None for made in begun]  # data, weights and gradient: none waits for the collector
+    finally:
+        gc.enable()
+    assert left == [False, False]
 
 
 def test_minibatches_have_gradients_of_their_own(tmp_path, monkeypatch):
