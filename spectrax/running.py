@@ -203,7 +203,7 @@ class _Trainer:
         start = states if alone else jax.tree.map(lambda a: a[0], states)  # uncommitted: free to go to all devices
         ends = [training.step_along(start, rate, shared.gradient, program=program) for rate in rates]
         ends += ends[-1:] * (self.side_by_side - len(ends))
-        return jax.block_until_ready(ends[0] if alone else jax.tree.map(_stack, *ends))
+        return jax.block_until_ready(ends[0] if alone else jax.tree.map(lambda *a: jnp.stack(a), *ends))
 
     def _spread(self, state, runs):
         if self.side_by_side == 1:
@@ -272,10 +272,6 @@ class _Start:
     @functools.cached_property
     def gradient(self) -> training.Gradient:
         return training.gradient(self.moment.state, self.moment.data.train, program=self.moment.program)
-
-
-def _stack(*arrays):
-    return jnp.stack(arrays)
 
 
 _finite = jax.jit(training.is_finite)

@@ -11,6 +11,7 @@ import jax.monitoring
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from training_cases import begin
 
 from spectrax import captures, keys, sweep, training
 from spectrax.models import Network, TwoLayer
@@ -18,7 +19,6 @@ from spectrax.optimizers import GD, SGD, Adam
 from spectrax.result import open_result
 from spectrax.store import Store
 from spectrax.tasks import SingleIndex
-from spectrax.training import Program
 
 
 class Scaled(TwoLayer):
@@ -47,13 +47,6 @@ def case():
     train = SingleIndex(200, 100, test_samples=1).draw(keys.stream(0, "data")).train
     network = Network.of(lambda rngs: TwoLayer(100, 150, rngs=rngs), train.x)
     return network, *network.init(keys.stream(0, "init")), train
-
-
-def begin(case, optimizer):
-    network, params, rest, train = case
-    program = Program(network, optimizer)
-    return program, training.start(params, rest, program=program, samples=train.x.shape[0], trace=8,
-                                   key=keys.stream(0, "shuffle"))
 
 
 def stacked(state, runs):
