@@ -5,8 +5,10 @@
 Their grid (bulk_lr.yml: gradient descent and Adam at nine rates, ten full-batch steps, five repeats), their two probes
 (steps 0 and 10) and all their metrics on as many test samples, in their feature convention. `--theirs`: seconds per
 run of their code on this machine in the same hour; 3.1 was measured on two cores at 472 GF/s of float32 products, 3.4
-at 300. Prints the time per run and its split, beside the limits; exits with 1 where one is missed. A fresh process
-with an empty result folder: start, compilation, claims and figures count.
+at 300. Prints the time per run and its split, the sum of its bare parts (below), and the limits; exits with 1 where
+one is missed. A fresh process with an empty result folder: start, compilation, claims and figures count. Bare parts of
+a run, each alone on all cores as study_speed.py takes them: nine steps and a pass (the first gradient is one for all
+runs of a replicate) of a jitted loop, NumPy's Gram matrix and eigvalsh, features with the Cholesky solve of a readout.
 """
 
 import argparse
@@ -17,6 +19,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from study_speed import bare_parts
 
 RUNS_PER_REPLICATE = 18
 
@@ -44,6 +48,11 @@ def main() -> None:
              "start, claims, figures": wall - session["seconds"]}
     split = ", ".join(f"{name} {seconds / runs:.2f} s" for name, seconds in parts.items())
     print(f"{runs} runs in {wall:.1f} s, {wall / runs:.2f} s a run: {split}")
+    bare = bare_parts(argparse.Namespace(samples=2000, inputs=1000, width=1500), options.test_samples)
+    # a pass is half of a step's products
+    alone = 9.5 * (bare["bare gd"] + bare["bare adam"]) / 2 + bare["numpy"] + bare["readout"]
+    shares = f"{alone / options.theirs:.2f} of theirs; ours over them: {wall / runs / alone:.2f}"
+    print(f"bare parts {alone:.2f} s a run, {shares}")
     limit = runs * options.theirs / 5
     rows = [("whole command, s", wall, limit), ("peak memory, MiB", peak, 2048.0)]
     for what, value, most in rows:

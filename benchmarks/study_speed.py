@@ -30,7 +30,7 @@ def main() -> None:
     if options.study:
         return _study(options)
     rows = []
-    parts = _bare_parts(options)
+    parts = bare_parts(options)
     for name in ("gd", "adam"):
         rows.append(
             (
@@ -71,8 +71,8 @@ def main() -> None:
     raise SystemExit(int(failed))
 
 
-def _bare_parts(options):
-    """Seconds of each bare part and of ours beside it; medians of interleaved repeats."""
+def bare_parts(options, test_samples=4000):
+    """Seconds of each bare part and of ours beside it, at options.samples, inputs, width; interleaved medians."""
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -87,7 +87,7 @@ def _bare_parts(options):
     from spectrax.tasks import SingleIndex
 
     n, d, h = options.samples, options.inputs, options.width
-    task = SingleIndex(n, d)
+    task = SingleIndex(n, d, test_samples=test_samples)
     data = task.draw(keys.stream(0, "data"))
     network = Network.of(lambda rngs: TwoLayer(d, h, rngs=rngs), data.train.x)
     params, rest = network.init(keys.stream(0, "init"))

@@ -1,6 +1,7 @@
 """The command line: spectrax list | run | show | redraw | check. Heavy imports wait until a command needs them."""
 
 import argparse
+import gc
 import os
 import sys
 import traceback
@@ -86,7 +87,7 @@ def _run(words, check=False):
         raise ValueError(
             f"claims must not raise; {where}: {type(error).__name__}: {error} The result is stored in {result.path}."
         ) from error
-    figures = [] if options.no_figures else runner.draw(module, result)
+    figures = [] if options.no_figures else _draw(module, result)
     report(result, found, figures, smoke=options.smoke)
     return int(check and any(c.verdict == "fails" for c in found))
 
@@ -149,7 +150,7 @@ def _redraw(words):
     options = parser.parse_args(words)
     if not 2.0 <= options.width <= 40.0:
         raise ValueError(f"--width must lie between 2 and 40 inches; got {options.width:g}. Use 3.4 for a column.")
-    from spectrax import experiment, runner
+    from spectrax import experiment
     from spectrax.reporting import selection
     from spectrax.result import open_result
 
@@ -157,9 +158,16 @@ def _redraw(words):
     own = options.experiment
     module = experiment.load(locate(own) if own else _drawn_by(result.header["experiment"]))
     chosen = result.at(**selection(options.select)) if options.select else result
-    for path in runner.draw(module, chosen, names=options.figure, width=options.width, output=options.output):
+    for path in _draw(module, chosen, names=options.figure, width=options.width, output=options.output):
         print(path)
     return 0
+
+
+def _draw(module, result, **options):
+    from spectrax import runner
+
+    gc.freeze()  # what is loaded stays: a figure makes so many objects that the collector would go through it again
+    return runner.draw(module, result, **options)
 
 
 def _run_parser(command):
