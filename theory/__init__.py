@@ -34,8 +34,8 @@ Outliers            largest_eigenvalue, edge_scale, outlier_p_value; Outlier: sp
                     strength_from_outlier, signal_strength, optimal_shrinkage, hard_threshold
 Kernels' outliers   trained_weights_outlier, gradient_step_direction, interpolating_direction, conjugate_outlier
 Activations         activation_constants, gaussian_equivalent; names: theory.activations
-First steps         OneStep: gradient_step, adam_step; AdamPath: adam_path; mean_field_steps, standard_rate;
-                    readout_outlier, readout_directions; spike_count, spike_window, two_step_outliers
+First steps         OneStep: gradient_step, adam_step; AdamPath: adam_path; adam_path_bulk; mean_field_steps,
+                    standard_rate; readout_outlier, readout_directions; spike_count, spike_window, two_step_outliers
 Deep linear         mode_strength, unbalanced_strength, escape_time, imbalance, stationary_strength, effective_rank,
                     rank_curve, interpolation_loss, random_barrier
 Least squares       error_mode, loss_curve; critical_sharpness, critical_rate, iteration_matrix (edge of stability)
@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     from theory.sample_covariance.estimate_population import estimate_population
     from theory.training.adam_bulk import AdamBulk
     from theory.training.adam_path import AdamPath, adam_path
+    from theory.training.adam_path_bulk import adam_path_bulk
     from theory.training.barrier import interpolation_loss, random_barrier
     from theory.training.deep_linear import escape_time, imbalance, mode_strength, unbalanced_strength
     from theory.training.gradient_bulk import GradientBulk
@@ -151,6 +152,7 @@ __all__ = [
     "Wachter",
     "activation_constants",
     "adam_path",
+    "adam_path_bulk",
     "adam_step",
     "batch_sgd",
     "conjugate_kernel",
@@ -265,6 +267,7 @@ _MODULES = {
     "theory.sample_covariance.estimate_population": "estimate_population",
     "theory.training.adam_bulk": "AdamBulk",
     "theory.training.adam_path": "AdamPath adam_path",
+    "theory.training.adam_path_bulk": "adam_path_bulk",
     "theory.training.barrier": "interpolation_loss random_barrier",
     "theory.training.deep_linear": "escape_time imbalance mode_strength unbalanced_strength",
     "theory.training.gradient_bulk": "GradientBulk",

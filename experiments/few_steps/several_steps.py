@@ -7,7 +7,7 @@ import xarray as xr
 from scipy.optimize import brentq
 
 import theory
-from experiments.few_steps import _observers
+from experiments.few_steps import _adam_constants, _observers
 from experiments.few_steps._stored import rates_with
 from spectrax import captures, claim, figures, optimizers, sweep
 from spectrax.result import together
@@ -16,8 +16,6 @@ from spectrax.tasks import SingleIndex
 PAPER = "2406.04657"
 WITHIN = 0.01  # relative, allowed of the formula where it holds
 VALID = 1 - 2 * WITHIN  # of the formula's own share of u_1 in span{sgn a, a}: what lies outside costs s_1 half as much
-PATH = 0.03  # relative, allowed of the mean-field path: its own bias is 1 to 4 % (docs/few_steps_theory.md)
-LOSS = 0.1  # of its loss, whose errors docs/few_steps_theory.md measures up to 8 %: set after those measurements
 BULK = 0.0051  # sup distance allowed between the network's bulk and its observers', Adam: the largest of three
 SECOND = 0.014  # networks of another implementation (few_steps.md, 3.1), as this, between their second singular values
 BEYOND = 1.01  # times the largest bulk singular value of any set of observers: past it, an outlier
@@ -35,12 +33,14 @@ class Config:
     optimizers: tuple[str, ...] = ("gd", "adam")
     observers: int = 4  # sets of h fresh neurons that the same residuals train
     steps: int = 10  # every one is captured
+    bulk_steps: tuple[int, ...] = (2, 5)  # of Adam, at which the law of its bulk is predicted: 5 takes half a minute
     replicates: int = 4
     noise_std: float = 0.3  # of the labels
     seed: int = 0
 
 
-SMOKE = Config(samples=80, inputs=40, width=60, gd_rates=(60,), adam_rates=(1.0,), observers=2, steps=3, replicates=2)
+SMOKE = Config(samples=80, inputs=40, width=60, gd_rates=(60,), adam_rates=(1.0,), observers=2, steps=3,
+               bulk_steps=(2,), replicates=2)
 AXES = ("gd_rates", "adam_rates")
 
 
@@ -59,17 +59,8 @@ def plan(c: Config) -> sweep.Study:
 
 
 def predict(c: Config) -> xr.Dataset:
-    """Largest singular value, bulk variance and loss at every step of Adam, from the constants alone."""
-    found = {}
-    for rate in c.adam_rates if "adam" in c.optimizers else ():
-        path = theory.adam_path(rate, c.steps, c.samples, c.inputs, c.width, noise_std=c.noise_std)
-        found[rate] = {"largest_singular_value": path.location, "bulk_variance": path.variance, "loss": path.loss}
-    along = ("optimizer", "learning_rate", "step")
-    names = next(iter(found.values()), {})
-    return xr.Dataset(
-        {name: (along, [[found[rate][name] for rate in found]]) for name in names},
-        {"optimizer": ["adam"], "learning_rate": [float(rate) for rate in found], "step": list(range(c.steps + 1))}
-        if found else {})
+    """What follows from the constants alone, of Adam."""
+    return _adam_constants.predict(c)
 
 
 def runs(r):
@@ -145,24 +136,9 @@ def claims(r):
             what = f"{name} {rate:g}, step {step}: "
             yield from formula(what, measured[step], {k: v[step] for k, v in says.items()}, share[step])
         if name == "adam":
-            yield from from_constants(at, f"{name} {rate:g}", measured)
+            yield from _adam_constants.claims(at, f"{name} {rate:g}", singular_values(at), bulk_variance(at))
             yield from independent_rows(at, f"{name} {rate:g}")
         yield from one_outlier(at, f"{name} {rate:g}")
-
-
-def from_constants(at, what, measured):
-    """The mean-field path: stored before anything was trained."""
-    variance, loss = bulk_variance(at), at["training_loss"].transpose("iteration", ...).values
-    for step in at.steps[1:]:
-        says = at.predicted.sel(step=step)
-        source, words = "theory.adam_path", f"{what}, step {step}: "
-        yield claim.equals(words + "largest singular value from the constants alone", source, measured[step],
-                           float(says["largest_singular_value"]), sigmas=2, relative=PATH)
-        yield claim.equals(words + "bulk variance from the constants alone", source, variance[step],
-                           float(says["bulk_variance"]), sigmas=2, relative=PATH)
-        if np.isfinite(loss[step]).any():  # of the last step where a further one was taken
-            yield claim.equals(words + "training loss from the constants alone", source, loss[step],
-                               float(says["loss"]), sigmas=2, relative=LOSS)
 
 
 def bulk_variance(at, matrix="W"):
@@ -282,6 +258,24 @@ def bulks(r, axes):
         ax.set(title=rf"{name}, $\eta$ = {rate:g}, step {at.steps[-1]}", xlabel=r"eigenvalue of $W^\top W/h$, bulk")
 
 
+def laws(r, axes):
+    """Bulk of Adam's network beside its law from the constants alone, at the steps for which it was predicted."""
+    from spectrax.spectrum import Spectrum
+
+    shape = r.config["width"], r.config["inputs"]
+    found = [(name, rate, at, step, law) for name, rate, at in runs(r) if name == "adam" for step in at.steps[1:]
+             if (law := _adam_constants.bulk_law(at, step)) is not None]
+    panels = np.ravel(axes(max(1, -(-len(found) // 2)), min(2, max(1, len(found))), height=2.4))
+    for ax, (name, rate, at, step, law) in zip(panels, found, strict=False):
+        own = singular_values(at)[step]
+        spectra = [Spectrum(v[:-1] ** 2 / shape[0], shape, scale=shape[0]) for v in own[np.isfinite(own).all(axis=1)]]
+        if spectra:
+            figures.spectrum(ax, spectra, law=law, scale="loglog")
+        ax.set(title=rf"{name}, $\eta$ = {rate:g}, step {step}", xlabel=r"eigenvalue of $W^\top W/h$, bulk")
+    for ax in panels[len(found):]:
+        ax.set_axis_off()
+
+
 def flag(r, axes):
     """The validity flag over the steps, network and observers."""
     panels = np.ravel(axes(1, sum(1 for _ in runs(r)), height=2.4))
@@ -294,4 +288,4 @@ def flag(r, axes):
         ax.set_ylim(0, max(1.1, ax.get_ylim()[1]))  # past 1.1 next to the threshold
 
 
-FIGURES = {"largest": largest, "bulks": bulks, "flag": flag}
+FIGURES = {"largest": largest, "bulks": bulks, "laws": laws, "flag": flag}

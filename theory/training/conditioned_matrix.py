@@ -13,6 +13,7 @@ response of v to the noise y_c, so no derivative is taken, and v may be disconti
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,35 @@ class ConditionedMatrix:
     def transposed_times(self, b: FloatArray) -> tuple[FloatArray, FloatArray]:
         """X^T b/sqrt n as noise and memory."""
         return _answer(b, self._samples, self._inputs, 1 / self._root)
+
+
+class Answers(NamedTuple):
+    """What one side did at successive times, and the noise that it was given: one (points, rows) for each time."""
+
+    vectors: list[FloatArray]
+    noise: list[FloatArray]
+
+
+class WatchedMatrix(ConditionedMatrix):
+    """One whose questions and answers are kept."""
+
+    def __init__(
+        self, inputs_per_sample: float, to_samples: Cloud | RotatedCloud, to_inputs: Cloud | RotatedCloud, capacity: int
+    ) -> None:
+        super().__init__(inputs_per_sample, to_samples, to_inputs, capacity)
+        self.inputs, self.samples = Answers([], []), Answers([], [])
+
+    def times(self, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+        noise, memory = super().times(v)
+        self.inputs.vectors.append(v)
+        self.samples.noise.append(noise)
+        return noise, memory
+
+    def transposed_times(self, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+        noise, memory = super().transposed_times(b)
+        self.samples.vectors.append(b)
+        self.inputs.noise.append(noise)
+        return noise, memory
 
 
 def _answer(v: FloatArray, here: _Side, there: _Side, gain: float) -> tuple[FloatArray, FloatArray]:

@@ -1,0 +1,76 @@
+"""What the constants alone say of Adam's steps, for `several_steps`: largest value, variance, loss, law of the bulk."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import xarray as xr
+
+import theory
+from spectrax import claim
+from spectrax.pool import usable_cores
+
+PATH = 0.03  # relative, allowed of the mean-field path: its own bias is 1 to 4 % (docs/few_steps_theory.md)
+LOSS = 0.1  # of its loss, whose errors docs/few_steps_theory.md measures up to 8 %: set after those measurements
+SECOND = 0.02  # relative, of the second singular value, and
+DISTANCE = 0.008  # sup distance of the bulk: what is asked after one step; taken over after a first look at later ones
+
+
+def predict(c):
+    """(optimizer, learning_rate, step): path of every Adam rate; at `bulk_steps` also the law of the bulk."""
+    rates = c.adam_rates if "adam" in c.optimizers else ()
+    if not rates:
+        return xr.Dataset()
+    size, later = (c.samples, c.inputs, c.width), [step for step in c.bulk_steps if step <= c.steps]
+    wanted = [(rate, step) for rate in rates for step in later]
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        laws = pool.map(lambda at: theory.adam_path_bulk(at[0], at[1], *size, noise_std=c.noise_std), wanted)
+        paths = [theory.adam_path(rate, c.steps, *size, noise_std=c.noise_std) for rate in rates]
+        found = {at: np.array(law.population) for at, law in zip(wanted, laws, strict=True)}
+    atoms = max(map(len, found.values()), default=0)
+    population = np.full((len(rates), c.steps + 1, atoms, 2), np.nan)
+    for (rate, step), pairs in found.items():
+        population[rates.index(rate), step, : len(pairs)] = pairs
+    along = ("optimizer", "learning_rate", "step")
+    of = {"largest_singular_value": "location", "bulk_variance": "variance", "loss": "loss"}
+    data: dict[str, tuple] = {name: (along, [[getattr(path, field) for path in paths]]) for name, field in of.items()}
+    if atoms:
+        data["bulk_population"] = ((*along, "atom", "part"), population[None])
+    coords = {"optimizer": ["adam"], "learning_rate": [float(rate) for rate in rates], "step": list(range(c.steps + 1))}
+    return xr.Dataset(data, coords)
+
+
+def bulk_law(at, step):
+    """The predicted law of the bulk's eigenvalues at a step, None where none was asked for."""
+    if "bulk_population" not in at.predicted:
+        return None
+    pairs = at.predicted["bulk_population"].sel(step=step).transpose("atom", "part").values
+    pairs = pairs[np.isfinite(pairs[:, 0])]
+    return theory.GeneralizedMarchenkoPastur(at.config["inputs"] / at.config["width"], pairs) if len(pairs) else None
+
+
+def claims(at, what, values, variance):
+    """Stored before anything was trained. values: singular values (step, replicate, rank); variance: of the bulk."""
+    loss = at["training_loss"].transpose("iteration", ...).values
+    for step in at.steps[1:]:
+        says = at.predicted.sel(step=step)
+        source, words = "theory.adam_path", f"{what}, step {step}: "
+        yield claim.equals(words + "largest singular value from the constants alone", source, values[step, :, -1],
+                           float(says["largest_singular_value"]), sigmas=2, relative=PATH)
+        yield claim.equals(words + "bulk variance from the constants alone", source, variance[step],
+                           float(says["bulk_variance"]), sigmas=2, relative=PATH)
+        if np.isfinite(loss[step]).any():  # of the last step where a further one was taken
+            yield claim.equals(words + "training loss from the constants alone", source, loss[step],
+                               float(says["loss"]), sigmas=2, relative=LOSS)
+        if (law := bulk_law(at, step)) is not None:
+            yield from _bulk(law, words, values[step], at.config["width"])
+
+
+def _bulk(law, words, values, width):
+    source, count = "theory.adam_path_bulk", values.shape[-1]
+    second = np.sqrt(width * law.quantile(1 - 0.5 / (count - 1)))
+    yield claim.equals(words + "second singular value from the constants alone", source, values[:, -2], second,
+                       relative=SECOND)
+    ranks = np.arange(count)
+    below = law.cdf(values[:, :-1] ** 2 / width)
+    gaps = np.maximum(np.abs(below - ranks[1:] / (count - 1)), np.abs(below - ranks[:-1] / (count - 1))).max(axis=1)
+    yield claim.differs(words + f"bulk within {DISTANCE:g} of its law", source, gaps, DISTANCE, sign=-1)
