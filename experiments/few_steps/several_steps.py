@@ -33,7 +33,7 @@ class Config:
     optimizers: tuple[str, ...] = ("gd", "adam")
     observers: int = 4  # sets of h fresh neurons that the same residuals train
     steps: int = 10  # every one is captured
-    bulk_steps: tuple[int, ...] = (2, 5)  # of Adam, at which the law of its bulk is predicted: 5 takes half a minute
+    bulk_steps: tuple[int, ...] = (2, 5)  # of these, for Adam, the law of the bulk is predicted: 10 takes minutes
     replicates: int = 4
     noise_std: float = 0.3  # of the labels
     seed: int = 0
@@ -45,6 +45,8 @@ AXES = ("gd_rates", "adam_rates")
 
 
 def plan(c: Config) -> sweep.Study:
+    if any(step < 1 for step in c.bulk_steps):
+        raise ValueError(f"bulk_steps must be at least 1; got {c.bulk_steps}. The start is Marchenko-Pastur's.")
     return sweep.Study(
         task=SingleIndex(c.samples, c.inputs, noise_std=c.noise_std),
         model=lambda rngs: _observers.Observed(c.inputs, c.width, c.observers, rngs=rngs),

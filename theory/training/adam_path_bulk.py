@@ -18,13 +18,15 @@ def adam_path_bulk(
 
     Given the data, the rows of W flipped by sign(a) are independent around their mean, with one covariance (inputs,
     inputs): the law is Marchenko-Pastur's of that population, whose eigenvalues follow from the populations of
-    `adam_path` and a matrix Dyson equation (`theory.training.row_covariance`). After one step it is `AdamBulk`.
+    `adam_path` and a matrix Dyson equation (`theory.training.row_covariance`). After one step it is that of `AdamBulk`
+    to the .2 to 2 % that the populations leave: use that one, above all at rates beyond 5, not resolved here.
     The singular value of W of rank k >= 2 is about sqrt(width q), q the law's quantile at
     1 - (k - 1.5)/(inputs - 1); as the residuals' extremes are those of the populations, of `draws` `particles`
-    samples, the upper edge belongs to that number of samples.
+    samples, the upper edge belongs to that number of samples; a share of 1e-4 of the population at
+    either end is left out.
 
     Limit n, d, h -> oo at fixed ratios, as for `adam_path`, whose arguments and errors these are. Time grows as
-    steps^3 particles draws.
+    steps^3 particles draws, memory as 100 steps particles^2 draws bytes.
     Raises ValueError as `adam_path` does; ArithmeticError where the equation is not resolved.
     Derived for this package: docs/few_steps_theory.md, section 6.
 
