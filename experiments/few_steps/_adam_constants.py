@@ -16,6 +16,7 @@ LOSS = 0.1  # of its loss, whose errors docs/few_steps_theory.md measures up to 
 # of the bulk: the margins that `one_step_spectrum` states for one step, taken over after a first look at later ones
 SECOND_VALUE = {2000: 0.02, 0: 0.1}  # relative, from this many samples on: it is an extreme of n
 DISTANCE = 0.008  # sup distance, up to rate 1 and from 1000 inputs on: one sample of the law has .003 there
+ATOMS = 200  # stored of a population, which has up to 157: always as many, so that a prediction can be extended
 EXPONENT = 0.02  # of Hill's exponent, as `heavy_tail_emergence` allows after one step; added after a first look
 
 
@@ -26,17 +27,16 @@ def predict(c):
         return xr.Dataset()
     wanted = [(rate, step) for rate in rates for step in c.bulk_steps if step <= c.steps]
     with ThreadPoolExecutor(usable_cores()) as pool:
-        laws = pool.map(lambda at: _population(*at, c), wanted)
+        laws = {(rate, step): pool.submit(_population, rate, step, c) for rate, step in wanted}
         paths = [theory.adam_path(rate, c.steps, c.samples, c.inputs, c.width, noise_std=c.noise_std) for rate in rates]
-        found = dict(zip(wanted, laws, strict=True))
-    atoms = max(map(len, found.values()), default=0)
-    population = np.full((len(rates), c.steps + 1, atoms, 2), np.nan)
-    for (rate, step), pairs in found.items():
+    population = np.full((len(rates), c.steps + 1, ATOMS, 2), np.nan)
+    for (rate, step), law in laws.items():
+        pairs = law.result()
         population[rates.index(rate), step, : len(pairs)] = pairs
     along = ("optimizer", "learning_rate", "step")
     of = {"largest_singular_value": "location", "bulk_variance": "variance", "loss": "loss"}
     data: dict[str, tuple] = {name: (along, [[getattr(path, field) for path in paths]]) for name, field in of.items()}
-    if atoms:
+    if wanted:
         data["bulk_population"] = ((*along, "atom", "part"), population[None])
     coords = {"optimizer": ["adam"], "learning_rate": [float(rate) for rate in rates], "step": list(range(c.steps + 1))}
     return xr.Dataset(data, coords)
