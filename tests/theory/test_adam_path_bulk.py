@@ -69,7 +69,7 @@ def test_the_first_step_is_the_law_of_one_step(rate, size):
     law, exact = adam_path_bulk(rate, 1, *size), theory.AdamBulk(rate, *size)
     assert np.allclose(law.atoms, exact.atoms)
     p = np.linspace(0.05, 0.95, 10) * (1 - sum(m for _, m in exact.atoms)) + sum(m for _, m in exact.atoms)
-    # two draws of 512 samples: their residuals and odds are off by .2 to .5 % (eight seeds at rate 1)
+    # two draws of 512 samples: off by .1 to .3 % at rate 1, and so are their residuals' extremes, by 1 % (section 6)
     assert law.quantile(p) == pytest.approx(exact.quantile(p), rel=0.01)
     second = 1 - 0.5 / (size[1] - 1)
     assert law.quantile(second) == pytest.approx(exact.quantile(second), rel=0.03)
@@ -84,6 +84,7 @@ MEASURED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "steps"), MEASURED)
 def test_simulated_networks_have_this_bulk(rate, steps):
     measured, error = (np.array(values) for values in MEASURED[rate, steps])
@@ -96,7 +97,7 @@ def test_simulated_networks_have_this_bulk(rate, steps):
 
 
 def test_the_same_seed_gives_the_same_law():
-    one, two, other = (adam_path_bulk(0.5, 2, 60, 30, 40, particles=64, seed=seed) for seed in (1, 1, 2))
+    one, two, other = (adam_path_bulk(0.5, 1, 60, 30, 40, particles=64, seed=seed) for seed in (1, 1, 2))
     assert one == two != other
 
 
@@ -104,6 +105,13 @@ def test_a_small_rate_leaves_marchenko_pastur():
     law, start = adam_path_bulk(1e-4, 3, 200, 100, 150, particles=128), theory.MarchenkoPastur(2 / 3)
     p = np.linspace(0.05, 0.95, 7)
     assert law.quantile(p) == pytest.approx(start.quantile(p), rel=2e-3)  # the population's own smearing
+
+
+def test_what_is_not_resolved_is_refused():
+    # at rate 10 columns without noise are an atom of the population; z^3 at rate 3 diverges
+    for rate, steps, activation in ((10.0, 1, np.tanh), (3.0, 3, lambda z: z**3)):
+        with pytest.raises(ArithmeticError, match="not resolved"):
+            adam_path_bulk(rate, steps, 200, 100, 150, particles=128, activation=activation)
 
 
 @pytest.mark.parametrize(("change", "words"), [
