@@ -272,7 +272,8 @@ def laws(r, axes):
         own = singular_values(at)[step]
         spectra = [Spectrum(v[:-1] ** 2 / shape[0], shape, scale=shape[0]) for v in own[np.isfinite(own).all(axis=1)]]
         if spectra:
-            figures.spectrum(ax, spectra, law=law, scale="loglog")
+            isotropic = theory.MarchenkoPastur(law.ratio, law.mean)
+            figures.spectrum(ax, spectra, law=law, null=isotropic.pdf, null_name="isotropic", scale="loglog")
         ax.set(title=rf"{name}, $\eta$ = {rate:g}, step {step}", xlabel=r"eigenvalue of $W^\top W/h$, bulk")
     for ax in panels[len(found):]:
         ax.set_axis_off()
