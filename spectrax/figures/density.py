@@ -154,7 +154,7 @@ def _draw_null(ax, null, edges, scale, name):
     if callable(null):
         grid = np.geomspace(edges[0], edges[-1], 400) if scale != "linear" else np.linspace(edges[0], edges[-1], 400)
         height = np.asarray(null(grid), float)
-        ax.plot(grid, height * grid * np.log(10) if scale == "log" else height, zorder=0.5, **line)
+        ax.plot(grid, height * grid * np.log(10) if scale == "log" else height, zorder=2, **line)
     elif np.ndim(null) == 0 and not hasattr(null, "kind"):
         ax.axvline(float(null), zorder=0.5, **line)
     elif np.shape(null) == (2,) and not hasattr(null, "kind"):

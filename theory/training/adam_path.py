@@ -55,7 +55,7 @@ def adam_path(
 
     alpha = W0^T a/sqrt h. After one step these are the formulas of `adam_step`. `decay` is Adam's (beta1, beta2), with
     bias correction; epsilon is neglected; (0, 0) is sign descent. Limit n, d, h -> oo at fixed ratios, with the order
-    1/sqrt h in f kept. The bulk is taken as isotropic in `location` and the overlaps.
+    1/sqrt h in f kept. The bulk is taken as isotropic in `location` and the overlaps; `adam_path_bulk` has its law.
 
     Averages run over `particles` samples and inputs times `particles` rows, `draws` times, and are the same for the
     same seed: time grows as steps^2 particles^2 draws (3 s for ten steps), memory as 40 steps particles^2 bytes.
