@@ -7,7 +7,9 @@ import numpy as np
 import xarray as xr
 
 import theory
+from experiments.few_steps._one_step_laws import with_outlier
 from spectrax import claim
+from spectrax.distances import sup_distance
 from spectrax.pool import usable_cores
 from spectrax.tails import hill
 
@@ -82,16 +84,16 @@ def _bulk(law, largest, words, values, at):
     """A law of the inputs - 1 eigenvalues beside the largest one; values (replicate, rank) without zeros of wide W."""
     source, width, count = "theory.adam_path_bulk", at.config["width"], at.config["inputs"]
     within = next(margin for least, margin in SECOND_VALUE.items() if at.config["samples"] >= least)
-    ranks = np.arange(min(width, count), 1, -1)
-    says = np.sqrt(width * law.quantile(1 - (ranks - 1.5) / (count - 1)))
-    yield claim.equals(words + "second singular value from the constants alone", source, values[:, -2], says[-1],
+    says = with_outlier(law, largest, count, width)
+    yield claim.equals(words + "second singular value from the constants alone", source, values[:, -2], says[-2],
                        relative=within)
-    exponents = [hill(own**2).alpha if np.isfinite(own).all() else np.nan for own in values]
-    yield claim.equals(words + "Hill's exponent from the constants alone", source, exponents,
-                       hill(np.append(says, largest) ** 2).alpha, tolerance=EXPONENT)
+    seen = np.isfinite(values).all(axis=1)
+    exponents = [hill(own**2).alpha if there else np.nan for own, there in zip(values, seen, strict=True)]
+    yield claim.equals(words + "Hill's exponent from the constants alone", source, exponents, hill(says**2).alpha,
+                       tolerance=EXPONENT)
     if count < 1000 or float(at.predicted["learning_rate"]) > 1:
         return
-    ranks = np.arange(count - values.shape[-1], count)
-    below = law.cdf(values[:, :-1] ** 2 / width)
-    gaps = np.maximum(np.abs(below - ranks[1:] / (count - 1)), np.abs(below - ranks[:-1] / (count - 1))).max(axis=1)
+    zeros = count - values.shape[1]
+    gaps = [sup_distance(own[:-1] ** 2 / width, law, zeros) if there else np.nan
+            for own, there in zip(values, seen, strict=True)]
     yield claim.differs(words + f"bulk within {DISTANCE:g} of its law", source, gaps, DISTANCE, sign=-1)

@@ -52,9 +52,14 @@ def singular_values(law: Any, case: Case, rate: float) -> np.ndarray:
     """All min(inputs, width) singular values, ascending: quantiles of the law, and the outlier where there is one."""
     found, count, d = case.outlier(rate), min(case.inputs, case.width), case.inputs
     if found.detached:
-        rank = np.arange(count, 1, -1)
-        return np.append(np.sqrt(case.width * law.quantile(1 - (rank - 1.5) / (d - 1))), found.location)
+        return with_outlier(law, float(found.location), d, case.width)
     return np.sqrt(case.width * law.quantile(1 - (np.arange(count, 0, -1) - 0.5) / d))
+
+
+def with_outlier(law: Any, location: float, inputs: int, width: int) -> np.ndarray:
+    """All min(inputs, width) singular values, ascending: quantiles of the bulk's law, and the outlier."""
+    rank = np.arange(min(inputs, width), 1, -1)
+    return np.append(np.sqrt(width * law.quantile(1 - (rank - 1.5) / (inputs - 1))), location)
 
 
 def beyond(law: Any, case: Case, rate: float) -> float:

@@ -47,8 +47,8 @@ class RowCovariance:
         w, b = (np.concatenate([_covariance(v, v) for v in side]) for side in (rows, pulls))
         self.mean = float(np.mean(w[:, steps, steps]))
         self._quietest = float(np.min(w[:, steps, steps])) / self.mean
-        along_w, across_w = _basis(np.mean(w[:, :steps, :steps], axis=0))
-        along_b, across_b = _basis(np.mean(b, axis=0))
+        across_w, across_b = _whitening(np.mean(w[:, :steps, :steps], axis=0)), _whitening(np.mean(b, axis=0))
+        first, second = len(across_w), len(across_b)
         forces = [across_b @ _by_point(matrix.inputs.noise) for matrix in watched]
         fields = [across_w @ _by_point(matrix.samples.noise[:steps]) for matrix in watched]
         last = np.zeros((1, steps + 1))
@@ -56,10 +56,9 @@ class RowCovariance:
         turn = np.vstack([np.pad(across_w, ((0, 0), (0, 1))), last])
         p = turn @ np.concatenate([_response(v, y) for v, y in zip(rows, forces, strict=True)])
         q = across_b @ np.concatenate([_response(v, y) for v, y in zip(pulls, fields, strict=True)])
-        nothing_w, nothing_b = (np.zeros((len(v), u.shape[1], u.shape[1])) for v, u in ((p, along_b), (q, along_w)))
+        nothing_w, nothing_b = np.zeros((len(p), second, second)), np.zeros((len(q), first, first))
         self._inputs = np.block([[turn @ w @ turn.T, p], [np.swapaxes(p, 1, 2), nothing_w]])
         self._samples = np.block([[nothing_b, np.swapaxes(q, 1, 2)], [q, across_b @ b @ across_b.T]])
-        first, second = along_w.shape[1], along_b.shape[1]
         self._last = first  # after the rows that X meets comes w_T; then the responses
         self._met = np.delete(np.arange(first + 1 + second), first)
         root = math.sqrt(inputs_per_sample)
@@ -96,7 +95,7 @@ class RowCovariance:
                               "particles, or a smaller rate")
 
     def eigenvalues(self, points: int) -> tuple[FloatArray, FloatArray]:
-        """Values, up to 3/2 `points`, and weights that stand for the spectrum of Sigma; their mean is that of the rows.
+        """Values, up to 3/2 `points`, and weights that stand for the spectrum of Sigma without its outermost ends.
 
         The density is read off above the real axis at two heights, whose difference takes away what the first order
         of the height smears; the grid follows the quantiles of two coarser ones. Raises ArithmeticError where mass or
@@ -155,14 +154,13 @@ def _response(v: FloatArray, noise: FloatArray) -> FloatArray:
     return _covariance(v, noise) @ np.linalg.inv(_covariance(noise, noise))
 
 
-def _basis(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """L and its inverse from the left, L L^T the covariance, without the directions that hardly vary."""
+def _whitening(covariance: FloatArray) -> FloatArray:
+    """Directions by times: coordinates of covariance 1, without the directions that hardly vary."""
     scale = np.sqrt(np.diag(covariance))
     scale = np.where(scale > 0, scale, 1.0)  # at huge rates no unit pulls any more
     variances, directions = np.linalg.eigh(covariance / np.outer(scale, scale))
     kept = variances > LOST * variances[-1]
-    roots, directions = np.sqrt(variances[kept]), directions[:, kept]
-    return scale[:, None] * directions * roots, (directions / roots).T / scale
+    return (directions[:, kept] / np.sqrt(variances[kept])).T / scale
 
 
 def _dressed(alone: FloatArray, s: ComplexArray) -> ComplexArray:
