@@ -1,9 +1,12 @@
 """The command line: spectrax list | run | show | redraw | check. Heavy imports wait until a command needs them."""
 
 import argparse
+import functools
 import gc
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from pathlib import Path
@@ -38,7 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
     if words[0] not in commands:
         _stop(f"a command must be one of {', '.join(commands)}; got {words[0]!r}. See `spectrax --help`.")
     warnings.showwarning = _one_line_warning
-    status = 2
+    status, hook = 2, sys.unraisablehook
+    sys.unraisablehook = functools.partial(_again, hook)
     try:
         check_theory()
         status = commands[words[0]](words[1:])
@@ -49,6 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
         _stop(message.splitlines()[0] if message else type(error).__name__)
     except RuntimeError as error:
         _stop(f"{str(error).splitlines()[0].rstrip('.')}. Finished runs are stored.")
+    finally:
+        sys.unraisablehook = hook
     raise SystemExit(status)
 
 
@@ -226,6 +232,15 @@ def _limit_cores(threads):
 
 def _one_line_warning(message, category, filename, lineno, file=None, line=None):
     print(f"warning: {message}", file=sys.stderr)
+
+
+def _again(hook, unraisable):
+    """A Ctrl-C that falls into a callback of the collector, such as jax's, is lost there: it is sent once more."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        return hook(unraisable)
+    again = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    again.daemon = True
+    again.start()
 
 
 def _stop(message, status=2):

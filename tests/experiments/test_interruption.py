@@ -67,6 +67,34 @@ def assert_completes_as(undisturbed, folder):
     return [session.get("runs") for session in result.header["sessions"]], RUNS - len(before)
 
 
+LOSING = '''"""Ctrl-C comes while a callback runs, from which Python lets no exception out."""
+import os, signal, time
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Config:
+    seed: int = 0
+
+class Callback:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+def plan(c):
+    Callback()
+    time.sleep(30)
+    raise ValueError("not interrupted")
+'''
+
+
+def test_ctrl_c_that_falls_into_a_callback_is_not_lost(tmp_path):
+    (tmp_path / "losing.py").write_text(LOSING)
+    command = [sys.executable, "-m", "experiments", "run", "losing.py"]
+    found = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, timeout=60)
+    assert found.returncode == 130
+    assert found.stderr == "spectrax: interrupted; finished runs are stored. The same command goes on from there.\n"
+
+
 @pytest.mark.slow
 def test_ctrl_c_says_one_line_keeps_finished_runs_and_the_same_command_goes_on(undisturbed, tmp_path):
     status, out, err = stopped(tmp_path, signal.SIGINT)
